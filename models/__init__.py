@@ -1,0 +1,1 @@
+"""Networks that learn from single views (MAE) and from pairs of views (CroCo)."""

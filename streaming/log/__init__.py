@@ -1,0 +1,1 @@
+"""The ordered, replayable log of records: the log is the dataset."""

@@ -1,0 +1,1 @@
+"""Pretraining from the log of pairs, checkpoints, and their evaluation."""
