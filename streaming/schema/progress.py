@@ -1,0 +1,70 @@
+"""How far a source has been mined: the value of a record in the topic `pairstream.progress`."""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+import json
+from collections import Counter
+from dataclasses import dataclass, field
+
+from monitoring.funnel import SourceFunnel
+from streaming.errors import RecordError
+
+
+class SourceState(enum.StrEnum):
+    """What a source is doing."""
+
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Progress of one source, written in the same transaction as the pairs that it accounts for.
+
+    Attributes:
+        source_id: the source.
+        uri: where its frames come from, without credentials.
+        config_fingerprint: the sampling and mining settings that it was mined with.
+        state: what it is doing.
+        position_ns: every frame up to this time is mined and its pairs are in the log; -1 before
+            the first.
+        duration_s: length of the source in seconds; None when unknown.
+        funnel: counts since the start of the source.
+        reason: why it failed, one line.
+    """
+
+    source_id: str
+    uri: str
+    config_fingerprint: str
+    state: SourceState
+    position_ns: int = -1
+    duration_s: float | None = None
+    funnel: SourceFunnel = field(default_factory=SourceFunnel)
+    reason: str = ""
+
+
+def encode_progress(progress: Progress) -> bytes:
+    """JSON, so that any tool can read it."""
+    return json.dumps(dataclasses.asdict(progress), sort_keys=True).encode()
+
+
+def decode_progress(value: bytes) -> Progress:
+    """Reads what `encode_progress` wrote; raises `RecordError` for anything else."""
+    try:
+        fields = json.loads(value)
+        funnel = fields.pop("funnel")
+        return Progress(
+            state=SourceState(fields.pop("state")),
+            funnel=SourceFunnel(
+                frames=funnel["frames"],
+                skipped_frames=Counter(funnel["skipped_frames"]),
+                accepted=funnel["accepted"],
+                rejected=Counter(funnel["rejected"]),
+            ),
+            **fields,
+        )
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise RecordError("bad_progress", f"progress record: not readable ({error!r})") from error
