@@ -139,6 +139,14 @@ class Log(Protocol):
         """
         ...
 
+    def delete_topic(self, topic: str) -> None:
+        """Removes a topic with its records and the offsets that groups committed on it.
+
+        Raises:
+            LogError: when there is no such topic.
+        """
+        ...
+
     def partitions(self, topic: str) -> int:
         """Number of partitions; raises `LogError` when there is no such topic."""
         ...

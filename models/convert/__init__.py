@@ -1,0 +1,1 @@
+"""Between our parameter names and published ones, both ways and without loss."""

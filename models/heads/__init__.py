@@ -1,0 +1,1 @@
+"""Heads that turn an encoder's tokens into dense predictions."""

@@ -1,0 +1,5 @@
+"""`python -m pairstream`."""
+
+from pairstream.cli import main
+
+main()

@@ -1,0 +1,138 @@
+"""Opening any source as a stream of sampled frames."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from streaming.errors import SourceError
+from streaming.frames.decode import VideoFrames
+from streaming.frames.picture import shrink
+from streaming.frames.report import FrameReport, LossReason
+from streaming.frames.sampling import Sampler, SamplingConfig
+from streaming.records import Frame, Source, SourceKind
+from streaming.sources.images import list_images, read_image
+from streaming.sources.synthetic.spec import SyntheticSpec, parse_synthetic
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from types import TracebackType
+
+
+class FrameStream:
+    """Frames of one source in the order of time: an iterator and a context manager.
+
+    Attributes:
+        report: counts that grow while iterating.
+        duration_s: length of the whole source in seconds; None when it is unknown or, in an image
+            set, has no meaning.
+    """
+
+    def __init__(
+        self,
+        frames: Iterator[Frame],
+        report: FrameReport,
+        duration_s: float | None = None,
+        release: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._frames = frames
+        self._release = release
+        self.report = report
+        self.duration_s = duration_s
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> Frame:
+        """The next frame.
+
+        Raises:
+            SourceError: the source breaks off, or gives no frame at all.
+        """
+        return next(self._frames)
+
+    def close(self) -> None:
+        """Releases the source; there are no more frames then."""
+        self._frames = iter(())
+        self._release()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def open_frames(
+    source: Source, sampling: SamplingConfig, *, targets_ns: Sequence[int] | None = None
+) -> FrameStream:
+    """Opens a source.
+
+    A video and a synthetic scene are sampled by time. An image set has no clock: every image is a
+    frame, up to `max_frames`, and its `timestamp_ns` is its index.
+
+    Args:
+        source: where frames come from.
+        sampling: which of them are wanted.
+        targets_ns: times in ascending order that stand in for the grid of `sampling`.
+
+    Raises:
+        SourceError: the source cannot be opened.
+    """
+    match source.kind:
+        case SourceKind.VIDEO:
+            video = VideoFrames(
+                source.uri, sampling, source_id=source.source_id, targets_ns=targets_ns
+            )
+            return FrameStream(iter(video), video.report, video.duration_s, video.close)
+        case SourceKind.IMAGE_SET:
+            report = FrameReport()
+            return FrameStream(_image_set(source, sampling, report), report)
+        case SourceKind.SYNTHETIC:
+            report = FrameReport()
+            spec = parse_synthetic(source.uri)
+            sampler = Sampler(sampling, targets_ns)
+            frames = _synthetic(source, spec, sampler, sampling.max_side_px, report)
+            return FrameStream(frames, report, spec.frames / spec.frames_per_s)
+
+
+def _image_set(source: Source, sampling: SamplingConfig, report: FrameReport) -> Iterator[Frame]:
+    try:
+        paths = list_images(Path(source.uri))
+    except OSError as error:
+        raise SourceError(f"image set {source.uri}: cannot be read ({error.strerror})") from error
+    for index, path in enumerate(paths):
+        if report.sampled == sampling.max_frames:
+            return
+        try:
+            image = read_image(path)
+        except SourceError:
+            report.skipped[LossReason.UNREADABLE_IMAGE] += 1
+            continue
+        report.decoded += 1
+        report.sampled += 1
+        yield Frame(source.source_id, index, shrink(image, sampling.max_side_px))
+    if not report.sampled:
+        raise SourceError(f"image set {source.uri}: none of {len(paths)} images can be read")
+
+
+def _synthetic(
+    source: Source, spec: SyntheticSpec, sampler: Sampler, max_side_px: int, report: FrameReport
+) -> Iterator[Frame]:
+    try:
+        from streaming.sources.synthetic.render import render  # noqa: PLC0415  an optional extra
+    except ModuleNotFoundError as error:
+        raise SourceError("synthetic sources need `pip install 'pairstream[synthetic]'`") from error
+    for rendered in render(spec):
+        report.decoded += 1
+        if sampler.take(rendered.timestamp_ns):
+            report.sampled += 1
+            image = shrink(rendered.image, max_side_px)
+            yield Frame(source.source_id, rendered.timestamp_ns, image)
+        if sampler.done:
+            return

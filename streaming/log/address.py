@@ -1,0 +1,40 @@
+"""Opening a log by its address: what `--log` takes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from streaming.errors import LogError
+from streaming.log.embedded import EmbeddedLog
+
+if TYPE_CHECKING:
+    from streaming.log.protocol import Log
+
+_POSSIBLE: Final = "sqlite:///relative/path.db, sqlite:////absolute/path.db or a path ending in .db"
+
+
+def open_log(address: str, *, create: bool = True) -> Log:
+    """Opens the log at an address.
+
+    Args:
+        address: `sqlite:///` and a path (relative; a fourth slash makes it absolute), or a bare
+            path that ends in `.db`.
+        create: whether to make an embedded log that is missing.
+
+    Raises:
+        LogError: when the address is not understood or the log cannot be opened.
+    """
+    scheme, separator, rest = address.partition("://")
+    if not separator:
+        if not address.endswith(".db"):
+            raise LogError(f"log address {address!r} is not understood; use {_POSSIBLE}")
+        return EmbeddedLog(Path(address), create=create)
+    if scheme == "sqlite":
+        if not rest.startswith("/") or rest == "/":
+            raise LogError(f"log address {address!r} names no file; use {_POSSIBLE}")
+        return EmbeddedLog(Path(rest[1:]), create=create)
+    if scheme == "kafka":
+        line = "this version has no Kafka engine yet"
+        raise LogError(f"log address {address!r}: {line}; use {_POSSIBLE}")
+    raise LogError(f"log address {address!r}: unknown scheme {scheme!r}; use {_POSSIBLE}")

@@ -1,0 +1,158 @@
+"""Two-view models: what maps one view to the other.
+
+`verdict.judge` knows models by the `TwoViewModel` protocol only. The one here is the homography:
+exact for planes and for a camera that only turns.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import cv2
+import numpy as np
+
+from streaming.mining.overlap import lattice
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from streaming.mining.config import MiningConfig
+
+_MIN_POINTS = 4
+_MAX_SCALE = 4.0
+"""A camera that comes four times as near shares no half of a view."""
+
+
+class Defect(enum.StrEnum):
+    """What makes a homography impossible between two views of one place."""
+
+    HORIZON = "horizon"
+    """A part of the view lies behind the other camera."""
+    MIRRORED = "mirrored"
+    """It turns the view inside out."""
+    COLLAPSED = "collapsed"
+    """It shrinks or enlarges a part of the view beyond reason."""
+
+
+class TwoViewModel(Protocol):
+    """A model of how two views relate, fitted to matches."""
+
+    @property
+    def homography(self) -> NDArray[np.float64]:
+        """The plane that explains most, shape (3, 3), pixels of view 1 to pixels of view 2."""
+        ...
+
+    @property
+    def inliers(self) -> NDArray[np.bool_]:
+        """Which matches agree with the model, shape (matches,)."""
+        ...
+
+    def defect(self, view_size: int) -> Defect | None:
+        """Why the model cannot be right, if so."""
+        ...
+
+    def flows(
+        self, view_size: int, patch_size: int, votes_per_side: int
+    ) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
+        """Flow from view 1 to view 2 and back (see `overlap`)."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Homography:
+    """A plane, or a turning camera.
+
+    Attributes:
+        homography: shape (3, 3), its last element is 1.
+        inliers: shape (matches,).
+    """
+
+    homography: NDArray[np.float64]
+    inliers: NDArray[np.bool_]
+
+    def defect(self, view_size: int) -> Defect | None:
+        """Looks at the corners and the middle of the view: depth, orientation and local scale."""
+        for matrix in (self.homography, np.linalg.inv(self.homography)):
+            defect = _defect(matrix, view_size)
+            if defect is not None:
+                return defect
+        return None
+
+    def flows(
+        self, view_size: int, patch_size: int, votes_per_side: int
+    ) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
+        """Flow by the homography and by its inverse."""
+        positions = lattice(view_size, patch_size, votes_per_side)
+        there = homography_flow(self.homography, positions)
+        return there, homography_flow(np.linalg.inv(self.homography), positions)
+
+
+def estimate_homography(
+    points_1: NDArray[np.float32], points_2: NDArray[np.float32], config: MiningConfig
+) -> Homography | None:
+    """Fits a homography to matches by seeded RANSAC with local optimisation (USAC).
+
+    Args:
+        points_1: shape (matches, 2), pixels of view 1.
+        points_2: shape (matches, 2), pixels of view 2.
+        config: inlier distance `ransac_px` and `seed`.
+
+    Returns:
+        None when no four matches agree or the result cannot be inverted.
+    """
+    if len(points_1) < _MIN_POINTS:
+        return None
+    matrix, mask = cv2.findHomography(points_1, points_2, _usac(config.ransac_px, config.seed))
+    if matrix is None or not np.isfinite(matrix).all() or abs(matrix[2, 2]) < 1e-12:
+        return None
+    matrix = np.asarray(matrix / matrix[2, 2], np.float64)
+    if abs(np.linalg.det(matrix)) < 1e-9:
+        return None
+    return Homography(matrix, np.asarray(mask, np.bool_).ravel())
+
+
+def homography_flow(
+    matrix: NDArray[np.float64], positions: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Where a homography takes the points of a square lattice.
+
+    Args:
+        matrix: shape (3, 3); its sign must make the depth of visible points positive.
+        positions: the lattice's positions along x and along y, shape (side,).
+
+    Returns:
+        shape (side, side, 2), indexed by y then x; NaN where a point lies behind the camera.
+    """
+    by_x = matrix[:, :1] * positions
+    by_y = matrix[:, 1:2] * positions + matrix[:, 2:]
+    x, y, depth = (by_y[:, :, None] + by_x[:, None, :]).astype(np.float32)
+    inverse = np.float32(1.0) / np.where(depth > 1e-9, depth, np.float32(np.nan))
+    return np.stack([x * inverse, y * inverse], axis=-1)
+
+
+def _usac(ransac_px: float, seed: int) -> cv2.UsacParams:
+    parameters = cv2.UsacParams()
+    parameters.threshold = ransac_px
+    parameters.randomGeneratorState = seed
+    parameters.confidence = 0.999
+    parameters.maxIterations = 2_000
+    parameters.isParallel = False
+    return parameters
+
+
+def _defect(matrix: NDArray[np.float64], view_size: int) -> Defect | None:
+    ends = np.array([-0.5, 0.5 * (view_size - 1), view_size - 0.5])
+    grid_x, grid_y = np.meshgrid(ends, ends)
+    points = np.stack([grid_x.ravel(), grid_y.ravel(), np.ones(9)])
+    depth = matrix[2] @ points
+    if depth.min() <= 0:
+        return Defect.HORIZON
+    # Determinant of the Jacobian of a homography at a point: det(H) / depth^3.
+    area_scale = np.linalg.det(matrix) / depth**3
+    if area_scale.max() <= 0:
+        return Defect.MIRRORED
+    if area_scale.max() > _MAX_SCALE**2 or area_scale.min() < _MAX_SCALE**-2:
+        return Defect.COLLAPSED
+    return None

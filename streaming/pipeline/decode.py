@@ -1,0 +1,190 @@
+"""The decoding node: raw records in, groups of decoded pairs out, in the same order."""
+
+from __future__ import annotations
+
+import logging
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Final
+
+import cv2
+import numpy as np
+from torchdata.nodes import BaseNode
+
+from streaming.errors import RecordError
+from streaming.pipeline.window import SpanKind
+from streaming.schema.codec import decode_pair
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from streaming.log.protocol import Record
+    from streaming.pipeline.config import PipelineConfig
+    from streaming.pipeline.metrics import PipelineMetrics
+    from streaming.pipeline.reader import AddressedRecord
+    from streaming.pipeline.window import Address
+    from streaming.records import View
+
+_LOGGER = logging.getLogger(__name__)
+
+# Stored views are upright: a rotation tag in a record would only turn them wrongly.
+_DECODE_FLAGS: Final = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
+
+
+@dataclass(frozen=True, slots=True)
+class DecodedPair:
+    """One pair as arrays.
+
+    Attributes:
+        view_1: uint8 RGB, shape (3, view_size, view_size).
+        view_2: like `view_1`.
+        correspondence: int16, shape (patches,): patch of view 2 for each patch of view 1, or -1.
+        overlap: share of corresponding patches, 0-1.
+        pair_id: the pair's identity.
+        source_id: the source it was mined from.
+        mined_at_ns: wall-clock time of mining, nanoseconds since 1970-01-01 UTC.
+        address: where and when in the run it was read.
+    """
+
+    view_1: NDArray[np.uint8]
+    view_2: NDArray[np.uint8]
+    correspondence: NDArray[np.int16]
+    overlap: float
+    pair_id: str
+    source_id: str
+    mined_at_ns: int
+    address: Address
+
+
+def decode_record(item: AddressedRecord, config: PipelineConfig) -> DecodedPair:
+    """Decodes a record and both of its pictures.
+
+    Raises:
+        RecordError: the record breaks the data contract or does not fit the configuration.
+    """
+    pair = decode_pair(item.record.value)
+    if (pair.view_size, pair.patch_size) != (config.view_size, config.patch_size):
+        raise RecordError(
+            "other_size",
+            f"views of {pair.view_size} px with patches of {pair.patch_size} px do not fit "
+            f"view_size {config.view_size} and patch_size {config.patch_size}: set those or "
+            "mine again",
+        )
+    return DecodedPair(
+        view_1=_decode_view("view_1", pair.view_1, pair.view_size),
+        view_2=_decode_view("view_2", pair.view_2, pair.view_size),
+        correspondence=pair.two_view.correspondence,
+        overlap=pair.two_view.overlap,
+        pair_id=pair.pair_id,
+        source_id=pair.source_id,
+        mined_at_ns=pair.mined_at_ns,
+        address=item.address,
+    )
+
+
+def _decode_view(name: str, view: View, view_size: int) -> NDArray[np.uint8]:
+    try:
+        image = cv2.imdecode(np.frombuffer(view.jpeg, np.uint8), _DECODE_FLAGS)
+    except cv2.error as error:
+        line = f"{name}: the JPEG cannot be decoded ({error.err})"
+        raise RecordError("jpeg_decode", line) from error
+    # The stub promises a picture, but what cannot be decoded gives None.
+    if image is None or image.shape != (view_size, view_size, 3):
+        raise RecordError("jpeg_decode", f"{name}: the JPEG cannot be decoded")
+    planes = np.empty((3, view_size, view_size), np.uint8)
+    cv2.split(image, list(planes))
+    return planes
+
+
+class PairDecoder(BaseNode[tuple[DecodedPair, ...]]):
+    """Decodes records in threads and hands out groups of `batch_size` pairs.
+
+    Records that break the contract are counted by reason, handed to `on_rejected` when they are
+    read for the first time, and made up for by the records that follow. It takes no more records
+    than it hands on, so its state is its source's. Only the end of a bounded reading makes a
+    smaller group.
+
+    Args:
+        source: the reader.
+        config: group size, sizes of the views, number of threads.
+        on_rejected: is given each broken record and what is wrong with it, in the thread that
+            calls `next`.
+        stop: ends the decoding when it is set.
+        metrics: counters to fill.
+    """
+
+    def __init__(
+        self,
+        source: BaseNode[AddressedRecord],
+        config: PipelineConfig,
+        *,
+        on_rejected: Callable[[Record, RecordError], None] | None,
+        stop: threading.Event,
+        metrics: PipelineMetrics,
+    ) -> None:
+        super().__init__()
+        self._source = source
+        self._config = config
+        self._on_rejected = on_rejected
+        self._stop = stop
+        self._metrics = metrics
+        self._pool = ThreadPoolExecutor(config.decode_threads, thread_name_prefix="decode")
+        self._state: dict[str, Any] = {}
+
+    def reset(self, initial_state: dict[str, Any] | None = None) -> None:
+        """Begins anew or goes on from a state of the source."""
+        super().reset(initial_state)
+        self._source.reset(initial_state)
+        self._state = self._source.state_dict()
+
+    def next(self) -> tuple[DecodedPair, ...]:
+        """The next group of pairs.
+
+        Raises:
+            StopIteration: the source has ended, or `stop` was set.
+        """
+        pairs: list[DecodedPair] = []
+        while len(pairs) < self._config.batch_size:
+            items = list(islice(self._source, self._config.batch_size - len(pairs)))
+            if not items:
+                break
+            for item, outcome in zip(items, self._pool.map(self._try_decode, items), strict=True):
+                if isinstance(outcome, RecordError):
+                    self._reject(item, outcome)
+                else:
+                    pairs.append(outcome)
+        if self._stop.is_set() or not pairs:
+            raise StopIteration
+        self._state = self._source.state_dict()
+        return tuple(pairs)
+
+    def get_state(self) -> dict[str, Any]:
+        """The source's state after the last group that was handed out."""
+        return self._state
+
+    def close(self) -> None:
+        """Ends the threads; what they have not begun is dropped."""
+        self._pool.shutdown(cancel_futures=True)
+
+    def _try_decode(self, item: AddressedRecord) -> DecodedPair | RecordError:
+        try:
+            return decode_record(item, self._config)
+        except RecordError as error:
+            return error
+
+    def _reject(self, item: AddressedRecord, error: RecordError) -> None:
+        if not self._metrics.rejected[error.reason]:
+            _LOGGER.warning(
+                "partition %d offset %d is passed over (%s): %s; more of this reason are counted",
+                item.address.partition,
+                item.address.offset,
+                error.reason,
+                error,
+            )
+        self._metrics.rejected[error.reason] += 1
+        if self._on_rejected is not None and item.address.kind is SpanKind.FRESH:
+            self._on_rejected(item.record, error)

@@ -1,0 +1,1 @@
+"""Where frames come from: video files and addresses, sets of photographs, synthetic scenes."""

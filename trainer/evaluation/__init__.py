@@ -1,0 +1,1 @@
+"""Scores of a pretrained model beside the same network from random initialisation."""

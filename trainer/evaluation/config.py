@@ -1,0 +1,100 @@
+"""What an evaluation does and how much it may spend."""
+
+from __future__ import annotations
+
+import enum
+from typing import Annotated, Self
+
+from pydantic import Field, PositiveFloat, PositiveInt, model_validator
+
+from streaming.settings import Settings
+
+
+class TaskName(enum.StrEnum):
+    """The tasks that a model can be scored on."""
+
+    RECONSTRUCTION = "reconstruction"
+    CORRESPONDENCE = "correspondence"
+    DEPTH = "depth"
+
+
+class ReconstructionConfig(Settings):
+    """Masked reconstruction of held-out pairs."""
+
+    mask_ratio: float = Field(default=0.9, gt=0, lt=1)
+    """Share of masked patches; the command takes that of the training."""
+    pictures: int = Field(default=6, ge=0, le=64)
+    """Pairs whose masked, reconstructed and true view are kept for reports."""
+
+
+class CorrespondenceConfig(Settings):
+    """Nearest neighbours of patch features between the views of held-out pairs."""
+
+    layers: tuple[Annotated[float, Field(gt=0, le=1)], ...] = Field(
+        default=(0.5, 0.75, 1.0), min_length=1
+    )
+    """Encoder layers to try, as fractions of its depth; one part of the pairs chooses the best."""
+
+
+class DepthConfig(Settings):
+    """A linear head on frozen features, trained on few labels."""
+
+    layers: tuple[Annotated[float, Field(gt=0, le=1)], ...] = Field(
+        default=(0.5, 1.0), min_length=1
+    )
+    """Encoder layers whose features are joined, as fractions of its depth."""
+    steps: PositiveInt = 200
+    """Optimizer steps of each head."""
+    batch_size: PositiveInt = 16
+    """Views a step."""
+    cells: PositiveInt = 4
+    """Depths that the head predicts along each side of a patch; the map is interpolated."""
+    learning_rates: tuple[PositiveFloat, ...] = Field(default=(1e-3, 3e-3, 1e-2), min_length=1)
+    """Tried one after the other; the validation views choose."""
+    weight_decay: float = Field(default=1e-2, ge=0)
+    """Decoupled weight decay of AdamW."""
+
+
+class DataConfig(Settings):
+    """How much held-out data is rendered; its rooms are of reserved seeds."""
+
+    labelled_views: int = Field(default=64, ge=2)
+    """Views with depth that a head is trained on: the few labels."""
+    validation_views: int = Field(default=24, ge=2)
+    """Views that choose the learning rate."""
+    test_views: int = Field(default=64, ge=2)
+    """Views that are scored."""
+    pairs: int = Field(default=96, ge=4)
+    """Pairs with exact correspondences."""
+
+
+class EvalConfig(Settings):
+    """The whole of an evaluation."""
+
+    tasks: tuple[TaskName, ...] = Field(default=tuple(TaskName), min_length=1)
+    """Tasks to run, in this order."""
+    seed: int = Field(default=0, ge=0)
+    """Seed of masks, heads and random initialisations."""
+    repeats: PositiveInt = 3
+    """Random initialisations to compare with; masks and heads are drawn anew in each."""
+    batch_size: PositiveInt = 32
+    """Views that go through the encoder at once."""
+    data: DataConfig = DataConfig()
+    reconstruction: ReconstructionConfig = ReconstructionConfig()
+    correspondence: CorrespondenceConfig = CorrespondenceConfig()
+    depth: DepthConfig = DepthConfig()
+
+    @model_validator(mode="after")
+    def _each_task_once(self) -> Self:
+        if len(set(self.tasks)) < len(self.tasks):
+            raise ValueError("tasks: name each task once")
+        return self
+
+    @classmethod
+    def quick(cls) -> Self:
+        """Under a minute on two cores for a tiny model."""
+        return cls(
+            repeats=2,
+            data=DataConfig(labelled_views=32, validation_views=12, test_views=32, pairs=48),
+            depth=DepthConfig(steps=120),
+        )

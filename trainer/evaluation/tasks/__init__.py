@@ -1,0 +1,1 @@
+"""Each task is data, head, loss and metrics in one module."""

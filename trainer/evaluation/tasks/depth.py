@@ -1,0 +1,175 @@
+"""Monocular depth from a frozen encoder and few labels.
+
+A linear head (of few values a patch, interpolated to all pixels) predicts the logarithm of the
+depth. Every network gets the same labels, steps and learning rates to try; the encoder runs once
+over each view, for it does not change.
+"""
+
+from __future__ import annotations
+
+from dataclasses import astuple, fields
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+from models.heads.linear import LinearHead
+from trainer.evaluation.config import TaskName
+from trainer.evaluation.features import Standardiser, layer_indices, patch_features
+from trainer.evaluation.metrics import DepthMetrics, depth_metrics
+from trainer.evaluation.scores import Measurement
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+    from models.pretraining import PretrainingModel
+    from trainer.evaluation.config import DepthConfig, EvalConfig
+    from trainer.evaluation.datasets.arrays import LabelledViews
+
+_METRICS: Final = tuple(field.name for field in fields(DepthMetrics))
+_UNITS: Final = {"rmse_m": "m"}
+_LOWER_IS_BETTER: Final = ("rmse_m", "abs_rel")
+
+
+class DepthTask:
+    """Scores an encoder by what a linear head reads from it in rooms that the head never saw."""
+
+    name = TaskName.DEPTH
+
+    def __init__(
+        self,
+        labelled: LabelledViews,
+        validation: LabelledViews,
+        test: LabelledViews,
+        config: EvalConfig,
+    ) -> None:
+        self._labelled = labelled
+        self._validation = validation
+        self._test = test
+        self._config = config
+
+    def measure(self, model: PretrainingModel, seed: int) -> list[Measurement]:
+        """Trains a head for each learning rate, keeps the best in validation, scores it."""
+        grid = model.encoder.grid[0] * self._config.depth.cells
+        labels, labels_valid = log_depth_cells(self._labelled.depths_m, grid)
+        mean = mean_map(labels, labels_valid)
+        standardise = Standardiser(features := self._features(model, self._labelled))
+        features = standardise(features)
+        heads = [
+            train_head(features, labels - mean, labels_valid, rate, self._config.depth, seed)
+            for rate in self._config.depth.learning_rates
+        ]
+        validation = standardise(self._features(model, self._validation))
+        truth, valid = log_depth_cells(self._validation.depths_m, grid)
+        head = min(
+            heads, key=lambda head: float(log_error(predict(head, validation) + mean, truth, valid))
+        )
+        test = standardise(self._features(model, self._test))
+        scores_SM = self._score(predict(head, test) + mean)
+        chance_SM = self._score(mean.expand(len(test), 1, grid, grid))
+        return [
+            Measurement(
+                metric=metric,
+                unit=_UNITS.get(metric, ""),
+                higher_is_better=metric not in _LOWER_IS_BETTER,
+                per_sample=scores_SM[:, column],
+                chance=float(chance_SM[:, column].mean()),
+            )
+            for column, metric in enumerate(_METRICS)
+        ]
+
+    def _features(self, model: PretrainingModel, views: LabelledViews) -> Tensor:
+        layers = layer_indices(self._config.depth.layers, model.encoder.depth)
+        of_layers = patch_features(model.encoder, views.images, layers, self._config.batch_size)
+        return torch.cat(of_layers, dim=-1)
+
+    def _score(self, log_depths: Tensor) -> NDArray[np.float64]:
+        """Metrics of each test view at full resolution, shape (views, metrics)."""
+        true_m = self._test.depths_m
+        full = functional.interpolate(log_depths, true_m.shape[1:], mode="bilinear")
+        predicted_m = full[:, 0].exp().numpy()
+        return np.array(
+            [
+                astuple(depth_metrics(predicted, true, true > 0))
+                for predicted, true in zip(predicted_m, true_m, strict=True)
+            ]
+        )
+
+
+def log_depth_cells(depths_m: NDArray[np.float32], cells: int) -> tuple[Tensor, Tensor]:
+    """Mean logarithm of the known depths in each cell of a square grid.
+
+    Args:
+        depths_m: shape (n, height, width), metres, 0 where unknown.
+        cells: cells along each side; both sides of a map are multiples of it.
+
+    Returns:
+        float32 logarithms and a bool mask of the cells with any known depth, both of shape
+        (n, 1, cells, cells).
+    """
+    depths = torch.from_numpy(depths_m)[:, None]
+    known = (depths > 0).float()
+    logs = torch.where(depths > 0, depths, 1.0).log()
+    share = functional.adaptive_avg_pool2d(known, cells)
+    total = functional.adaptive_avg_pool2d(logs, cells)
+    return total / share.clamp_min(1e-6), share > 0
+
+
+def mean_map(values: Tensor, valid: Tensor) -> Tensor:
+    """Mean of each cell over all views where it is valid: the best guess without looking.
+
+    Cells that are valid in no view get the mean of all cells. Shape (1, 1, cells, cells).
+    """
+    overall = values[valid].mean()
+    count = valid.sum(dim=0, keepdim=True)
+    total = torch.where(valid, values, 0.0).sum(dim=0, keepdim=True)
+    return torch.where(count > 0, total / count.clamp_min(1), overall)
+
+
+def log_error(predicted: Tensor, truth: Tensor, valid: Tensor) -> Tensor:
+    """Mean absolute difference of log depths over valid cells."""
+    return (predicted - truth).abs()[valid].mean()
+
+
+def predict(head: LinearHead, features: Tensor) -> Tensor:
+    """What a trained head says, without gradients."""
+    with torch.no_grad():
+        output: Tensor = head(features)
+        return output
+
+
+def train_head(
+    features: Tensor,
+    labels: Tensor,
+    valid: Tensor,
+    learning_rate: float,
+    config: DepthConfig,
+    seed: int,
+) -> LinearHead:
+    """Fits a linear head that starts at zero, by AdamW with a rate that falls to zero.
+
+    Args:
+        features: shape (n, patches, channels), standardised.
+        labels: shape (n, 1, cells, cells).
+        valid: bool, of the same shape.
+        learning_rate: the first step's rate.
+        config: steps, batch size and weight decay.
+        seed: decides the order of the views.
+    """
+    head = LinearHead(features.shape[-1], 1, config.cells)
+    torch.nn.init.zeros_(head.linear.weight)
+    torch.nn.init.zeros_(head.linear.bias)
+    optimizer = torch.optim.AdamW(
+        head.parameters(), lr=learning_rate, weight_decay=config.weight_decay
+    )
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: 1 - step / config.steps)
+    generator = torch.Generator().manual_seed(seed)
+    for _ in range(config.steps):
+        chosen = torch.randint(len(features), (config.batch_size,), generator=generator)
+        optimizer.zero_grad()
+        log_error(head(features[chosen]), labels[chosen], valid[chosen]).backward()
+        optimizer.step()
+        schedule.step()
+    return head
