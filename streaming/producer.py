@@ -141,16 +141,23 @@ def _left_at(source: Source, log: Log, config: ProduceConfig) -> Progress:
 def _mine(source: Source, config: ProduceConfig, stretch: _Stretch) -> Iterator[None]:
     """Mines behind the stretch's position, yielding after each frame."""
     start_ns = stretch.position_ns
-    with open_frames(source, config.sampling) as frames:
+    # Frames just before the position are not mined again, but later ones pair with them.
+    context_s = start_ns / 1e9 - config.mining.max_gap_s
+    bounds = {"start_s": max(config.sampling.start_s, context_s), "max_frames": None}
+    with open_frames(source, config.sampling.model_copy(update=bounds)) as frames:
         stretch.duration_s = frames.duration_s
         miner = Miner(source, config.mining, PRODUCER, time.time_ns, stretch.funnel)
-        for frame in frames:
-            if frame.timestamp_ns <= start_ns:
-                miner.remember(frame)
-            else:
+        try:
+            for frame in frames:
+                if frame.timestamp_ns <= start_ns:
+                    miner.remember(frame)
+                    continue
+                if stretch.funnel.frames == config.sampling.max_frames:
+                    return
                 stretch.add(frame.timestamp_ns, miner.process(frame))
                 yield
-        stretch.undecoded = Counter(frames.report.skipped)
+        finally:
+            stretch.undecoded = Counter(frames.report.skipped)
 
 
 class _Stretch:

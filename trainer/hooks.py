@@ -59,6 +59,9 @@ class Hook:
     def on_checkpoint(self, path: Path, step: int) -> None:
         """A checkpoint was written."""
 
+    def on_stop(self) -> None:
+        """Training has ended, well or not."""
+
     def stop_reason(self) -> str | None:
         """Asked after each step, and while waiting for data: why training should stop now."""
         return None

@@ -119,6 +119,9 @@ def train(
             except NonFiniteLossError as error:
                 journal.write("stop", step=state.step, reason=NON_FINITE, error=str(error))
                 raise
+            finally:
+                for hook in hooks:
+                    hook.on_stop()
             rejected = dict(loader.metrics.rejected)
             journal.write("stop", step=state.step, reason=reason, rejected=rejected)
     return TrainResult(

@@ -49,6 +49,10 @@ class RunFolder:
         """Folder of the checkpoints."""
         return self.path / "checkpoints"
 
+    def holds_run(self) -> bool:
+        """Whether a run was begun here."""
+        return self.journal.exists() and self.config.exists()
+
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Makes the folder and holds it; the lock goes with the process, however that ends.

@@ -75,8 +75,8 @@ class TrainState:
         self.skipped_in_row = checkpoint.manifest.skipped_in_row
 
 
-def trained_model(checkpoint: Checkpoint) -> PretrainingModel:
-    """The network of a checkpoint, on the CPU and in evaluation mode.
+def load_model(checkpoint: Checkpoint, device: torch.device) -> PretrainingModel:
+    """The network of a checkpoint in evaluation mode.
 
     Raises:
         CheckpointError: when its configuration and its weights do not fit.
@@ -84,7 +84,7 @@ def trained_model(checkpoint: Checkpoint) -> PretrainingModel:
     config = TrainConfig.model_validate(checkpoint.manifest.config)
     model = build_model(config.model)
     _load_model(model, checkpoint.tensors(), checkpoint)
-    return model.eval()
+    return model.to(device).eval()
 
 
 def _load_model(

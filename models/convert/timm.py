@@ -11,8 +11,8 @@ For CroCo-B at 224 pixels with sine-cosine positions the first line is
         img_size=224, patch_size=16, embed_dim=768, depth=12, num_heads=12,
     )
 
-and MAE has `class_token=True`. Encoders with rotary positions load into
-"vit_base_patch16_rope_224", whose channels of queries and keys are in another order.
+and MAE has `class_token=True`. Encoders with rotary positions load into timm's `Eva`, whose
+channels of queries and keys are in another order.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import torch
+
+from models.positions import ROTARY_BASE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -44,9 +46,13 @@ def timm_arguments(encoder: Encoder) -> dict[str, Any]:
     }
     if encoder.angles is not None:
         arguments |= {
-            "model_name": "vit_base_patch16_rope_224",
-            "init_values": None,
-            "rope_grid_indexing": "ij",
+            # The rotary "vit_*" have layer scale, which `create_model` cannot switch off.
+            "model_name": "eva_giant_patch14_224",
+            "mlp_ratio": 4.0,
+            "attn_type": "rope",
+            "use_abs_pos_emb": False,
+            "use_rot_pos_emb": True,
+            "rope_temperature": ROTARY_BASE,
         }
     return arguments
 

@@ -8,12 +8,15 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
 
-from pairstream.demo.run import DemoSettings, run_demo
+from pairstream.demo.run import DemoPlan, run_demo
 from streaming.errors import SourceError
+from streaming.settings import load_settings
 from streaming.sources.spec import expand
 from trainer.config import TrainConfig, recipe
-from streaming.settings import load_settings
+from trainer.evaluation.scores import Verdict
+from trainer.evaluation.table import footnotes, score_table
 
 
 def demo_command(
@@ -24,7 +27,7 @@ def demo_command(
     out: Annotated[Path, typer.Option(help="folder for everything that the demo writes")] = Path(
         "runs/demo"
     ),
-    seconds: Annotated[int, typer.Option(min=5, help="how long to train")] = 120,
+    seconds: Annotated[int, typer.Option(min=5, help="train for at most so long")] = 150,
     overrides: Annotated[
         list[str] | None,
         typer.Option("--set", help="one training setting, as optim.lr=1e-3; repeatable"),
@@ -38,7 +41,22 @@ def demo_command(
     config = load_settings(
         TrainConfig, recipe=recipe("demo"), environ=os.environ, overrides=overrides or []
     )
-    run_demo(DemoSettings(out, seconds, _usable(videos or [])), config)
+    result = run_demo(DemoPlan(out, seconds, _usable(videos or [])), config)
+    console = Console()
+    scores = result.evaluation.scores
+    console.print(score_table(scores, "the pretrained encoder beside a random one"))
+    for line in footnotes(scores):
+        console.print(line, style="dim", highlight=False)
+    share = result.pairs / max(result.candidates, 1)
+    better = sum(score.verdict is Verdict.BETTER for score in scores)
+    lines = (
+        f"pairs   {result.pairs} of {result.candidates} candidates ({share:.0%})",
+        f"loss    {result.first_loss:.4f} to {result.last_loss:.4f} in {result.steps} steps",
+        f"scores  {better} of {len(scores)} better than random initialisation",
+        f"report  {result.report.absolute().as_uri()}",
+    )
+    for line in lines:
+        console.print(line, highlight=False, soft_wrap=True)
 
 
 def _usable(videos: list[str]) -> tuple[str, ...]:

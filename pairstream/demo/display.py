@@ -109,7 +109,9 @@ def _sparkline(values: list[float]) -> str:
     if not values:
         return ""
     stride = max(1, len(values) // _SPARK_WIDTH)
-    means = [sum(values[i : i + stride]) / stride for i in range(0, len(values) - stride + 1, stride)]
+    means = [
+        sum(values[i : i + stride]) / stride for i in range(0, len(values) - stride + 1, stride)
+    ]
     low, high = min(means), max(means)
     scale = (len(_SPARKS) - 1) / max(high - low, 1e-9)
     return "".join(_SPARKS[round((high - mean) * scale)] for mean in means)

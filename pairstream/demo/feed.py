@@ -34,7 +34,8 @@ class Feed:
 
     Attributes:
         log_address: where pairs go.
-        videos: the user's own sources, each of which can be opened; when empty, rooms are rendered one after the other.
+        videos: the user's own sources, each of which can be opened; when empty, rooms
+            are rendered one after the other.
         rooms: folder of rendered videos; those that are there already are used again.
     """
 

@@ -149,13 +149,13 @@ def _evaluate(
     return evaluate(
         model,
         config.model,
-        EvalConfig.quick(),
+        EvalConfig.quick([f"reconstruction.mask_ratio={config.mask_ratio}"]),
         cache_dir=out / "evaluation",
         on_progress=display.on_note,
     )
 
 
-def _report(  # noqa: PLR0913, PLR0917  everything that was made meets here
+def _report(
     plan: DemoPlan,
     config: TrainConfig,
     log: Log,
@@ -176,7 +176,7 @@ def _report(  # noqa: PLR0913, PLR0917  everything that was made meets here
         ("frames sampled", f"{total.frames}"),
         ("candidate pairs", f"{total.candidates}"),
         ("pairs", f"{total.accepted}"),
-        ("trained on", f"{steps[-1]['pairs_seen']} views pairs" if steps else "0 pairs"),
+        ("trained on", f"{steps[-1]['pairs_seen']} pairs" if steps else "0 pairs"),
         ("model", f"{config.model.objective} {config.model.size}"),
         ("loss", f"{smoothed[0]:.3f} → {smoothed[-1]:.3f}"),
         ("time", f"{elapsed_s:.0f} s"),

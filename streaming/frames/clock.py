@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from fractions import Fraction
 
-_RESTART_NS: Final = 1_000_000_000
+_RESTART_NS: Final = 500_000_000
 _NS_PER_S: Final = 1_000_000_000
 
 
@@ -41,7 +41,7 @@ class StreamClock:
         return self._stamp_ns(pts) - self._zero_ns
 
     def restarts_at(self, dts: int | None) -> bool:
-        """Tells whether the count goes back by more than a second at this decoding timestamp.
+        """Tells whether the count goes back by more than half a second at this decoding timestamp.
 
         Called once a packet, in their order in the file, in which such stamps only ever grow.
         """

@@ -91,7 +91,10 @@ class VideoFrames:
                 if self._sampler.done:
                     return
         if not self.report.decoded and not self._sampling.start_s:
-            raise SourceError(f"video {redacted(self._uri)}: {self._damage()} and no picture")
+            raise SourceError(
+                f"video {redacted(self._uri)}: no picture of it can be decoded "
+                f"({self._damaged_packets()} damaged packets); check that it plays"
+            )
 
     def _open(self) -> None:
         self._container, self._stream = open_video(self._uri)
@@ -143,6 +146,8 @@ class VideoFrames:
 
     def _needed_packets(self) -> Iterator[Packet[VideoStream] | None]:
         """Packets that must be decoded; None where the decoder must hand out what it holds."""
+        context = self._stream.codec_context
+        intra_only = context.codec.intra_only
         held: list[Packet[VideoStream]] = []
         held_bytes = 0
         for packet in self._packets():
@@ -151,8 +156,9 @@ class VideoFrames:
                 held, held_bytes = [], 0
                 self._clock.restart(packet.pts)
             before_target = self._is_before_target(packet)
-            if held and before_target and packet.is_keyframe:
-                self._stream.codec_context.flush_buffers()
+            # A later key frame may be led by pictures that refer to the group before it.
+            if held and packet.is_keyframe and (before_target or intra_only):
+                context.flush_buffers()
                 held, held_bytes = [], 0
             held.append(packet)
             held_bytes += packet.size
@@ -181,6 +187,8 @@ class VideoFrames:
                 ) from None
             except av.error.FFmpegError:
                 self._count_damage()
+            except IndexError:
+                return  # PyAV at the end of a file in which damage looked like further streams
             else:
                 return
 
@@ -204,9 +212,9 @@ class VideoFrames:
         self._errors_in_a_row += 1
         if self._errors_in_a_row > _ERRORS_IN_A_ROW_MAX:
             raise SourceError(
-                f"video {redacted(self._uri)}: {self._damage()}, the last "
-                f"{_ERRORS_IN_A_ROW_MAX} without a picture between them"
+                f"video {redacted(self._uri)}: given up after {self._damaged_packets()} damaged "
+                f"packets, the last {_ERRORS_IN_A_ROW_MAX} in a row; check that it plays"
             ) from None
 
-    def _damage(self) -> str:
-        return f"holds {self.report.skipped[LossReason.CORRUPT_PACKET]} damaged packets"
+    def _damaged_packets(self) -> int:
+        return self.report.skipped[LossReason.CORRUPT_PACKET]

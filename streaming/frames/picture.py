@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING, Final
 
 import cv2
 import numpy as np
+from av.sidedata.sidedata import SideData
 from av.video.reformatter import Interpolation, VideoReformatter
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from av import VideoFrame
     from numpy.typing import NDArray
 
@@ -69,9 +72,12 @@ class RgbConverter:
             threads=1,  # the default takes every core of the machine
         )
         image = np.asarray(rgb.to_ndarray(), np.uint8)
-        if "DISPLAYMATRIX" not in picture.side_data:
-            return image
-        return upright(image, np.frombuffer(bytes(picture.side_data["DISPLAYMATRIX"]), np.int32))
+        side_data: Mapping[str, object] = picture.side_data
+        match side_data.get("DISPLAYMATRIX"):
+            case SideData() as matrix:
+                return upright(image, np.frombuffer(bytes(matrix), np.int32))
+            case _:
+                return image
 
 
 def upright(image: NDArray[np.uint8], display_matrix: NDArray[np.int32]) -> NDArray[np.uint8]:

@@ -6,6 +6,7 @@ from typing import Any, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
+from streaming.frames.quality import QualityConfig
 from streaming.settings import Settings
 
 _MIMIC: Final[dict[str, Any]] = {
@@ -16,6 +17,8 @@ _MIMIC: Final[dict[str, Any]] = {
     "min_inlier_ratio": 0.0,
     "min_coverage": 0.0,
     "min_agreement": 0.0,
+    "claim_slack": 0.0,
+    "min_patch_correlation": -1.0,
     "reject_static": False,
     "overlap_min": 0.5,
     "overlap_max": 0.75,
@@ -25,6 +28,14 @@ _MIMIC: Final[dict[str, Any]] = {
     "max_candidates": 1,
     "anchor_spacing": 1.0,
     "crop_to_active_area": False,
+    "quality": {
+        "sharpness_min": 0.0,
+        "luminance_min": 0.0,
+        "static_share_max": 0.0,
+        "static_level_max": 0.0,
+        "cut_colour_max": 0.0,
+        "cut_layout_max": -1.0,
+    },
 }
 """The procedure of the MIMIC paper (2023): whole frames, one gap of a second, no further gate."""
 
@@ -38,56 +49,63 @@ class MiningConfig(Settings):
     profile: Literal["default", "mimic"] = "default"
     """Where the other settings start from; `mimic` is the procedure of the MIMIC paper."""
 
-    view_size: int = Field(224, ge=32, le=1024)
+    view_size: int = Field(default=224, ge=32, le=1024)
     """Side of the stored views in pixels; frames are squashed to it."""
-    patch_size: int = Field(16, ge=4, le=128)
+    patch_size: int = Field(default=16, ge=4, le=128)
     """Side of a patch of the correspondence in pixels; divides `view_size`."""
-    jpeg_quality: int = Field(95, ge=1, le=100)
+    jpeg_quality: int = Field(default=95, ge=1, le=100)
     """Quality of the stored JPEG pictures."""
     crop_to_active_area: bool = True
     """Leave out letterbox and pillarbox bars."""
+    quality: QualityConfig = QualityConfig()
+    """Which frames are not worth comparing, and where a new shot begins."""
 
-    max_keypoints: int = Field(600, ge=16, le=5000)
+    max_keypoints: int = Field(default=600, ge=16, le=5000)
     """SIFT keypoints of a view, the strongest first."""
-    min_keypoints: int = Field(30, ge=4)
+    min_keypoints: int = Field(default=30, ge=4)
     """A view with fewer keypoints is not compared."""
-    ratio: float = Field(0.8, gt=0.0, lt=1.0)
+    ratio: float = Field(default=0.8, gt=0.0, lt=1.0)
     """A match must be this much nearer than the second best one (Lowe's ratio)."""
-    min_matches: int = Field(15, ge=4)
+    min_matches: int = Field(default=15, ge=4)
     """Fewer matches are no evidence of a common place."""
-    ransac_px: float = Field(5.0, gt=0.0)
+    ransac_px: float = Field(default=5.0, gt=0.0)
     """Distance in view pixels up to which a match agrees with a model."""
-    min_inliers: int = Field(15, ge=4)
+    min_inliers: int = Field(default=15, ge=4)
     """Number of matches that must agree with the model."""
-    min_inlier_ratio: float = Field(0.6, ge=0.0, le=1.0)
+    min_inlier_ratio: float = Field(default=0.6, ge=0.0, le=1.0)
     """Share of the matches that must agree with the model."""
-    seed: int = Field(0, ge=0, lt=2**31)
+    seed: int = Field(default=0, ge=0, lt=2**31)
     """Seed of the random sampling in RANSAC."""
 
-    overlap_min: float = Field(0.5, ge=0.0, le=1.0)
+    overlap_min: float = Field(default=0.5, ge=0.0, le=1.0)
     """Least overlap of an accepted pair: matched patches over patches."""
-    overlap_max: float = Field(0.7, ge=0.0, le=1.0)
+    overlap_max: float = Field(default=0.7, ge=0.0, le=1.0)
     """Greatest overlap of an accepted pair."""
-    votes_per_side: int = Field(8, ge=1, le=64)
+    votes_per_side: int = Field(default=8, ge=1, le=64)
     """Points along the side of a patch that vote for its partner."""
-    min_coverage: float = Field(0.5, ge=0.0, le=1.0)
+    min_coverage: float = Field(default=0.5, ge=0.0, le=1.0)
     """Share of the patches with keypoints in the overlap that must lie next to an inlier."""
-    min_agreement: float = Field(0.5, ge=0.0, le=1.0)
+    min_agreement: float = Field(default=0.5, ge=0.0, le=1.0)
     """Share of the textured patches in the overlap that must look alike in both views."""
+    claim_slack: float = Field(default=0.1, ge=0.0, le=1.0)
+    """How far above `overlap_max` the model's overlap may lie before partners that do not look
+    alike are taken out: off its plane a homography claims more overlap than there is."""
+    min_patch_correlation: float = Field(default=0.3, ge=-1.0, le=1.0)
+    """Textured patches that correlate less than this under the model are no partners."""
     reject_static: bool = True
     """Reject a pair of which more stood still than moved as the model says."""
 
-    min_gap_s: float = Field(0.2, gt=0.0)
+    min_gap_s: float = Field(default=0.2, gt=0.0)
     """Least time between the views of a pair."""
-    max_gap_s: float = Field(8.0, gt=0.0)
+    max_gap_s: float = Field(default=8.0, gt=0.0)
     """Greatest time between the views of a pair; bounds the frames that are kept."""
-    first_gap_s: float = Field(1.0, gt=0.0)
+    first_gap_s: float = Field(default=1.0, gt=0.0)
     """Gap that is tried first in a source, before any has been accepted."""
-    max_candidates: int = Field(4, ge=1)
+    max_candidates: int = Field(default=4, ge=1)
     """Candidate pairs that are judged for a frame, at most."""
-    anchor_spacing: float = Field(0.25, ge=0.0)
+    anchor_spacing: float = Field(default=0.25, ge=0.0)
     """After a pair is found, how far on the next is sought, as a share of that pair's gap."""
-    image_set_window: int = Field(32, ge=1)
+    image_set_window: int = Field(default=32, ge=1)
     """Earlier images of an image set that an image is compared with, at most."""
 
     @classmethod
@@ -99,7 +117,10 @@ class MiningConfig(Settings):
     @classmethod
     def _start_from_profile(cls, values: object) -> object:
         if isinstance(values, dict) and values.get("profile") == "mimic":
-            return {**_MIMIC, **values}
+            quality = values.get("quality", {})
+            if isinstance(quality, dict):
+                quality = {**_MIMIC["quality"], **quality}
+            return {**_MIMIC, **values, "quality": quality}
         return values
 
     @model_validator(mode="after")

@@ -27,12 +27,12 @@ def extract(view: NDArray[np.uint8], config: MiningConfig) -> Features:
         config: bounds the number of keypoints.
     """
     keypoints, sift = _detector(config.max_keypoints).detectAndCompute(to_grey(view), None)
-    if sift is None:
+    if not keypoints:
         return Features(np.empty((0, 2), np.float32), np.empty((0, _DESCRIPTOR_LENGTH), np.float32))
     # SIFT gives a little more than asked for when responses are equal.
     count = min(len(keypoints), config.max_keypoints)
     points = np.array([keypoint.pt for keypoint in keypoints[:count]], np.float32)
-    return Features(points, _root(sift[:count]))
+    return Features(points, _root(np.asarray(sift[:count], np.float32)))
 
 
 def _root(sift: NDArray[np.float32]) -> NDArray[np.float32]:

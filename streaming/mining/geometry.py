@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from streaming.mining.config import MiningConfig
 
 _MIN_POINTS = 4
+_TINY = 1e-9
 _MAX_SCALE = 4.0
 """A camera that comes four times as near shares no half of a view."""
 
@@ -74,7 +75,7 @@ class Homography:
 
     def defect(self, view_size: int) -> Defect | None:
         """Looks at the corners and the middle of the view: depth, orientation and local scale."""
-        for matrix in (self.homography, np.linalg.inv(self.homography)):
+        for matrix in (self.homography, _inverse(self.homography)):
             defect = _defect(matrix, view_size)
             if defect is not None:
                 return defect
@@ -86,7 +87,7 @@ class Homography:
         """Flow by the homography and by its inverse."""
         positions = lattice(view_size, patch_size, votes_per_side)
         there = homography_flow(self.homography, positions)
-        return there, homography_flow(np.linalg.inv(self.homography), positions)
+        return there, homography_flow(_inverse(self.homography), positions)
 
 
 def estimate_homography(
@@ -104,11 +105,12 @@ def estimate_homography(
     """
     if len(points_1) < _MIN_POINTS:
         return None
-    matrix, mask = cv2.findHomography(points_1, points_2, _usac(config.ransac_px, config.seed))
-    if matrix is None or not np.isfinite(matrix).all() or abs(matrix[2, 2]) < 1e-12:
+    found, mask = cv2.findHomography(points_1, points_2, _usac(config.ransac_px, config.seed))
+    matrix = np.array(found, np.float64)
+    if matrix.shape != (3, 3) or not np.isfinite(matrix).all() or abs(matrix[2, 2]) < _TINY:
         return None
-    matrix = np.asarray(matrix / matrix[2, 2], np.float64)
-    if abs(np.linalg.det(matrix)) < 1e-9:
+    matrix /= matrix[2, 2]
+    if abs(np.linalg.det(matrix)) < _TINY:
         return None
     return Homography(matrix, np.asarray(mask, np.bool_).ravel())
 
@@ -130,6 +132,10 @@ def homography_flow(
     x, y, depth = (by_y[:, :, None] + by_x[:, None, :]).astype(np.float32)
     inverse = np.float32(1.0) / np.where(depth > 1e-9, depth, np.float32(np.nan))
     return np.stack([x * inverse, y * inverse], axis=-1)
+
+
+def _inverse(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray(np.linalg.inv(matrix), np.float64)
 
 
 def _usac(ransac_px: float, seed: int) -> cv2.UsacParams:

@@ -109,7 +109,7 @@ def _votes(
 def _voters(side: int, across: int) -> NDArray[np.int64]:
     """First ballot number of the patch that each lattice point belongs to, (side, side)."""
     patch = np.arange(side) // (side // across)
-    return ((patch[:, None] * across + patch) * (across + 2) ** 2).astype(np.int64)
+    return np.asarray((patch[:, None] * across + patch) * (across + 2) ** 2, np.int64)
 
 
 @lru_cache(maxsize=8)
@@ -120,4 +120,4 @@ def _distances(across: int) -> NDArray[np.int32]:
     """
     row, column = np.divmod(np.arange(across * across), across)
     squared = (row[:, None] - row) ** 2 + (column[:, None] - column) ** 2
-    return np.minimum(squared, _TIE_RANGE - 1).astype(np.int32)
+    return np.asarray(np.minimum(squared, _TIE_RANGE - 1), np.int32)

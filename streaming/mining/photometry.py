@@ -34,8 +34,8 @@ def patch_correlation(
     """
     side = len(flow_12)
     seen_1 = cv2.resize(grey_1, (side, side), interpolation=cv2.INTER_AREA)
-    target = np.nan_to_num(flow_12, nan=-1.0).astype(np.float32)
-    seen_2 = cv2.remap(grey_2, target, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    x, y = np.nan_to_num(flow_12, nan=-1.0).astype(np.float32).transpose(2, 0, 1)
+    seen_2 = cv2.remap(grey_2, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     patches_1 = _centred_patches(np.asarray(seen_1, np.uint8), across)
     patches_2 = _centred_patches(np.asarray(seen_2, np.uint8), across)
     deviation_1 = np.sqrt(np.mean(patches_1**2, axis=1))
@@ -69,7 +69,7 @@ def stands_still(
     without = np.where(np.isnan(unmoved), -1.0, unmoved)
     stayed = np.count_nonzero((without >= SAME) & (with_model < ALIKE))
     went = np.count_nonzero((with_model >= SAME) & (without < ALIKE))
-    return stayed > went
+    return bool(stayed > went)
 
 
 def _centred_patches(grey: NDArray[np.uint8], across: int) -> NDArray[np.float32]:
@@ -77,4 +77,4 @@ def _centred_patches(grey: NDArray[np.uint8], across: int) -> NDArray[np.float32
     size = len(grey) // across
     blocks = grey.reshape(across, size, across, size).swapaxes(1, 2)
     patches = blocks.reshape(across * across, size * size).astype(np.float32)
-    return patches - patches.mean(axis=1, keepdims=True)
+    return np.asarray(patches - patches.mean(axis=1, keepdims=True), np.float32)

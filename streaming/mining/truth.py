@@ -15,7 +15,7 @@ _DEPTH_TOLERANCE = 0.03
 """A point this much (as a share) behind the surface that the other camera sees is hidden."""
 
 
-def exact_correspondence(  # noqa: PLR0913  two cameras of three arrays each
+def exact_correspondence(  # noqa: PLR0913, PLR0917  two cameras of three arrays each
     depth_1: NDArray[np.floating],
     pose_1: NDArray[np.float64],
     intrinsics_1: NDArray[np.float64],
@@ -87,14 +87,15 @@ def _to_frame(
     points: NDArray[np.floating], depth: NDArray[np.floating], view_size: int
 ) -> NDArray[np.float64]:
     height, width = depth.shape
-    return (points.astype(np.float64) + 0.5) * np.array([width, height]) / view_size - 0.5
+    frame = (points.astype(np.float64) + 0.5) * np.array([width, height]) / view_size - 0.5
+    return np.asarray(frame, np.float64)
 
 
 def _to_view(
     points: NDArray[np.float64], depth: NDArray[np.floating], view_size: int
 ) -> NDArray[np.float64]:
     height, width = depth.shape
-    return np.asarray((points + 0.5) * view_size / np.array([width, height]) - 0.5)
+    return np.asarray((points + 0.5) * view_size / np.array([width, height]) - 0.5, np.float64)
 
 
 def _inside(depth: NDArray[np.floating], pixels: NDArray[np.float64]) -> NDArray[np.bool_]:
@@ -110,4 +111,5 @@ def _look_up(depth: NDArray[np.floating], pixels: NDArray[np.float64]) -> NDArra
     column = np.clip(nearest[..., 0], 0, width - 1)
     row = np.clip(nearest[..., 1], 0, height - 1)
     values = depth[row, column].astype(np.float64)
-    return np.where(inside & np.isfinite(values) & (values > 0), values, np.nan)
+    known = inside & np.isfinite(values) & (values > 0)
+    return np.asarray(np.where(known, values, np.nan), np.float64)

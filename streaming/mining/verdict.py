@@ -6,9 +6,9 @@ import enum
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-import cv2
 import numpy as np
 
+from streaming.mining.coverage import coverage
 from streaming.mining.geometry import TwoViewModel, estimate_homography
 from streaming.mining.matching import match
 from streaming.mining.overlap import correspond, identity_flow, overlap
@@ -44,8 +44,11 @@ class Reason(enum.StrEnum):
     """The inliers lie in a small part of the overlap: a common object, not a common place."""
     PHOTOMETRIC_MISMATCH = "photometric_mismatch"
     """The views do not look alike where they should."""
-    STATIC = "static"
-    """More of the picture stood still than moved as the model says."""
+    CUT = "cut"
+    """Another shot lies between the views: they are not even compared."""
+    MOSTLY_STATIC = "mostly_static"
+    """More of the picture stood still than moved as the model says: something moves before a still
+    camera, or the camera goes straight ahead and the model holds for the near ground only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +99,8 @@ def judge(
 ) -> TwoView | Rejection:
     """Decides whether two views make a pair.
 
-    The gates come in order of cost: matches, model, overlap, cover, looks.
+    The gates come in order of cost: matches, model, overlap, cover, looks. Patches of an accepted
+    pair that do not look alike are taken out of its correspondence.
 
     Args:
         features_1: of view 1.
@@ -113,28 +117,26 @@ def judge(
     flow_12, flow_21 = fit.model.flows(config.view_size, config.patch_size, config.votes_per_side)
     correspondence = correspond(flow_12, flow_21, config.view_size, config.patch_size)
     figures = replace(fit.figures, overlap=overlap(correspondence))
-    reason = _overlap_reason(overlap(correspondence), config)
+    reason = _overlap_reason(correspondence, config, slack=config.claim_slack)
     if reason is not None:
         return Rejection(reason, figures)
-    coverage = min(
-        _coverage(features_1.keypoints, fit.inliers_1, correspondence >= 0, config),
-        _coverage(features_2.keypoints, fit.inliers_2, _targets(correspondence), config),
+    covered = min(
+        coverage(features_1.keypoints, fit.inliers_1, correspondence >= 0, config.patch_size),
+        coverage(features_2.keypoints, fit.inliers_2, _hit(correspondence), config.patch_size),
     )
-    figures = replace(figures, coverage=coverage)
-    if coverage < config.min_coverage:
+    figures = replace(figures, coverage=covered)
+    if covered < config.min_coverage:
         return Rejection(Reason.INLIERS_NOT_COVERING, figures)
-    alike, still = _look(view_1, view_2, flow_12, correspondence >= 0, config)
-    figures = replace(figures, agreement=alike)
-    if alike < config.min_agreement:
-        return Rejection(Reason.PHOTOMETRIC_MISMATCH, figures)
-    if still and config.reject_static:
-        return Rejection(Reason.STATIC, figures)
+    moved, unmoved = _correlations(view_1, view_2, flow_12, config)
+    verified, reason, figures = _verify(correspondence, moved, unmoved, figures, config)
+    if reason is not None:
+        return Rejection(reason, figures)
     return TwoView(
         homography=fit.model.homography,
         match_count=len(fit.model.inliers),
         inlier_count=len(fit.inliers_1),
-        overlap=overlap(correspondence),
-        correspondence=correspondence,
+        overlap=overlap(verified),
+        correspondence=verified,
     )
 
 
@@ -161,54 +163,54 @@ def _fit(
     return _Fit(model, points_1[model.inliers], points_2[model.inliers], figures)
 
 
-def _overlap_reason(share: float, config: MiningConfig) -> Reason | None:
+def _verify(
+    correspondence: NDArray[np.int16],
+    moved: NDArray[np.float32],
+    unmoved: NDArray[np.float32],
+    figures: Figures,
+    config: MiningConfig,
+) -> tuple[NDArray[np.int16], Reason | None, Figures]:
+    """Takes out partners that do not look alike; objects when there is too little left."""
+    matched = correspondence >= 0
+    figures = replace(figures, agreement=agreement(moved, matched))
+    if agreement(moved, matched) < config.min_agreement:
+        return correspondence, Reason.PHOTOMETRIC_MISMATCH, figures
+    if config.reject_static and stands_still(moved, unmoved, matched):
+        return correspondence, Reason.MOSTLY_STATIC, figures
+    # Something moves there, is hidden, or lies far off the plane; NaN (flat) is no objection.
+    unlike = moved < config.min_patch_correlation
+    verified = np.where(unlike, np.int16(-1), correspondence)
+    reason = _overlap_reason(verified, config, slack=0.0)
+    return verified, reason, replace(figures, overlap=overlap(verified))
+
+
+def _overlap_reason(
+    correspondence: NDArray[np.int16], config: MiningConfig, slack: float
+) -> Reason | None:
+    share = overlap(correspondence)
     if share < config.overlap_min:
         return Reason.OVERLAP_TOO_LOW
-    if share > config.overlap_max:
+    if share > config.overlap_max + slack:
         return Reason.OVERLAP_TOO_HIGH
     return None
 
 
-def _targets(correspondence: NDArray[np.int16]) -> NDArray[np.bool_]:
+def _hit(correspondence: NDArray[np.int16]) -> NDArray[np.bool_]:
     """Which patches of view 2 have a partner, shape (patches,)."""
     hit = np.zeros(len(correspondence), np.bool_)
     hit[correspondence[correspondence >= 0]] = True
     return hit
 
 
-def _coverage(
-    keypoints: NDArray[np.float32],
-    inliers: NDArray[np.float32],
-    in_overlap: NDArray[np.bool_],
-    config: MiningConfig,
-) -> float:
-    """Share of the patches in the overlap that hold keypoints and lie next to an inlier."""
-    could = _occupied(keypoints, config).ravel() & in_overlap
-    near = cv2.dilate(_occupied(inliers, config).astype(np.uint8), np.ones((3, 3), np.uint8))
-    does = could & (np.asarray(near).ravel() > 0)
-    return float(np.count_nonzero(does) / max(1, np.count_nonzero(could)))
-
-
-def _occupied(points: NDArray[np.float32], config: MiningConfig) -> NDArray[np.bool_]:
-    """Patches that hold a point, shape (patches down, patches across)."""
-    across = config.view_size // config.patch_size
-    cells = np.clip(((points + 0.5) / config.patch_size).astype(np.intp), 0, across - 1)
-    occupied = np.zeros((across, across), np.bool_)
-    occupied[cells[:, 1], cells[:, 0]] = True
-    return occupied
-
-
-def _look(
+def _correlations(
     view_1: NDArray[np.uint8],
     view_2: NDArray[np.uint8],
     flow_12: NDArray[np.floating],
-    matched: NDArray[np.bool_],
     config: MiningConfig,
-) -> tuple[float, bool]:
-    """Agreement of the pictures with the model, and whether standing still explains them."""
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Correlation of each patch of view 1 with view 2 under the model, and in the same place."""
     grey_1, grey_2 = to_grey(view_1), to_grey(view_2)
     across = config.view_size // config.patch_size
     still = identity_flow(config.view_size, config.patch_size, config.votes_per_side)
     moved = patch_correlation(grey_1, grey_2, flow_12, across)
-    unmoved = patch_correlation(grey_1, grey_2, still, across)
-    return agreement(moved, matched), stands_still(moved, unmoved, matched)
+    return moved, patch_correlation(grey_1, grey_2, still, across)

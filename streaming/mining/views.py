@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
+from streaming.errors import RecordError
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -39,3 +41,15 @@ def encode_jpeg(view: NDArray[np.uint8], quality: int) -> bytes:
     bgr = cv2.cvtColor(view, cv2.COLOR_RGB2BGR)
     _, jpeg = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, quality])
     return jpeg.tobytes()
+
+
+def decode_view(jpeg: bytes) -> NDArray[np.uint8]:
+    """Decodes what `encode_jpeg` made: uint8 RGB, shape (view_size, view_size, 3).
+
+    Raises:
+        RecordError: the bytes are no whole JPEG picture.
+    """
+    view = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR_RGB)
+    if view is None:
+        raise RecordError("bad_jpeg", "view: not a JPEG picture; mine or import the pair anew")
+    return np.asarray(view, np.uint8)

@@ -70,24 +70,31 @@ def with_limits(
     return replace(plan, positions=tuple(bounded(position) for position in plan.positions))
 
 
+def check_ends(plan: ReadPlan, retained: Mapping[int, OffsetRange]) -> None:
+    """Refuses a log that does not hold what was planned of it.
+
+    Raises:
+        LogError: a partition ends before what was read of it.
+    """
+    for position in plan.positions:
+        end = retained[position.partition].end
+        if end < position.next_fresh:
+            raise LogError(
+                f"partition {position.partition} ends at offset {end} but was read up to "
+                f"{position.next_fresh}: the log lost records; restore it or start a new run"
+            )
+
+
 def skip_lost(plan: ReadPlan, retained: Mapping[int, OffsetRange]) -> tuple[ReadPlan, int]:
     """Moves on where retention overtook the unread tail.
 
     Returns:
         The plan, and the number of offsets that were lost before any window held them.
-
-    Raises:
-        LogError: a partition ends before what was read of it.
     """
     lost = 0
     positions = []
     for position in plan.positions:
         held = retained[position.partition]
-        if held.end < position.next_fresh:
-            raise LogError(
-                f"partition {position.partition} ends at offset {held.end} but was read up to "
-                f"{position.next_fresh}: the log lost records; restore it or start a new run"
-            )
         next_fresh = max(position.next_fresh, held.first)
         readable = held.first if position.limit is None else min(held.first, position.limit)
         lost += max(0, readable - position.next_fresh)

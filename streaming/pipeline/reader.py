@@ -11,7 +11,7 @@ from torchdata.nodes import BaseNode
 
 from streaming.errors import LogError, OffsetOutOfRangeError
 from streaming.pipeline.config import LostPolicy
-from streaming.pipeline.plan import initial_plan, plan_window, skip_lost, with_limits
+from streaming.pipeline.plan import check_ends, initial_plan, plan_window, skip_lost, with_limits
 from streaming.pipeline.redeal import owned_partitions
 from streaming.pipeline.state import (
     STATE_VERSION,
@@ -96,7 +96,8 @@ class PairReader(BaseNode[AddressedRecord]):
         """Begins with the oldest retained record, or goes on from a state.
 
         Raises:
-            LogError: the state is damaged or belongs to another topic, seed or rank.
+            LogError: the state is damaged, belongs to another topic, seed or rank, or the log is
+                shorter than what was read of it.
         """
         super().reset(initial_state)
         retained = self._retained()
@@ -106,6 +107,7 @@ class PairReader(BaseNode[AddressedRecord]):
             state = parse_state(initial_state)
             check_identity(state.identity, self._identity)
             plan = state.plan
+            check_ends(plan, retained)
         self._plan = with_limits(plan, retained, until_end=self._config.until_end)
         self._forget_window()
 
@@ -155,6 +157,7 @@ class PairReader(BaseNode[AddressedRecord]):
 
     def _plan_or_wait(self) -> None:
         retained = self._retained()
+        check_ends(self._plan, retained)
         self._plan, lost = skip_lost(self._plan, retained)
         if lost:
             self._report_lost("unread", f"{lost} offsets before they were planned", lost)

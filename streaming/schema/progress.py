@@ -48,7 +48,12 @@ class Progress:
 
 def encode_progress(progress: Progress) -> bytes:
     """JSON, so that any tool can read it."""
-    return json.dumps(dataclasses.asdict(progress), sort_keys=True).encode()
+    # Not dataclasses.asdict, which takes a Counter apart.
+    values = {f.name: getattr(progress, f.name) for f in dataclasses.fields(progress)}
+    values["funnel"] = {
+        f.name: getattr(progress.funnel, f.name) for f in dataclasses.fields(SourceFunnel)
+    }
+    return json.dumps(values, sort_keys=True).encode()
 
 
 def decode_progress(value: bytes) -> Progress:

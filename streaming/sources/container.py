@@ -49,6 +49,10 @@ _MEANINGS: Final = (
         f"gave no data within {_TIMEOUT_S:.0f} s; check that it is reachable",
     ),
     (
+        av.error.EOFError,
+        "is empty or cut off; check that it is complete",
+    ),
+    (
         av.error.InvalidDataError,
         "is not a video or its header is damaged; check that it plays",
     ),

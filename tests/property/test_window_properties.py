@@ -38,8 +38,7 @@ def play(rounds, config):
     plan = initial_plan(0, retained)
     windows, lost = [], 0
     for growth, forgotten, count in rounds:
-        for p in retained:
-            held = retained[p]
+        for p, held in list(retained.items()):
             end = held.end + growth[p]
             retained[p] = OffsetRange(min(held.first + forgotten[p], end), end)
         for _ in range(count):

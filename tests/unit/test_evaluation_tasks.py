@@ -1,21 +1,24 @@
 """Tasks on stand-in networks whose scores are known beforehand."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
+from models.masking import random_mask
 from models.registry import ModelConfig, build_model
 from trainer.evaluation.config import DepthConfig, EvalConfig
 from trainer.evaluation.datasets.arrays import LabelledViews, MatchedPairs, ViewPairs
-from trainer.evaluation.features import Standardiser, layer_indices, patch_features
+from trainer.evaluation.features import Standardiser, as_input, layer_indices, patch_features
 from trainer.evaluation.runner import repeat_seeds, score_task
 from trainer.evaluation.scores import Verdict
 from trainer.evaluation.tasks.correspondence import CorrespondenceTask
 from trainer.evaluation.tasks.depth import (
     DepthTask,
     log_depth_cells,
-    mean_map,
+    row_medians,
     train_head,
 )
 from trainer.evaluation.tasks.reconstruction import ReconstructionTask
@@ -80,7 +83,9 @@ def shifted_pairs():
         view_2[n, : SIZE - y, : SIZE - x] = view_1[n, y:, x:]
         target = np.arange(GRID * GRID).reshape(GRID, GRID)
         true[n, down:, right:] = target[: GRID - down, : GRID - right]
-    return MatchedPairs(ViewPairs(view_1, view_2), true.reshape(24, -1))
+    return MatchedPairs(
+        ViewPairs(view_1, view_2), true.reshape(24, -1), np.zeros((24, SIZE, SIZE), np.float32)
+    )
 
 
 def depth_views(seed, count, *, shuffled=False):
@@ -115,8 +120,7 @@ def test_correspondence_of_perfect_features_is_perfect(shifted_pairs):
 def test_correspondence_without_seeing_is_chance(shifted_pairs, network):
     scores = by_metric(CorrespondenceTask(shifted_pairs, CONFIG).measure(network(), 0))
     for metric in ("accuracy", "accuracy_within_1"):
-        score = scores[metric]
-        assert score.per_sample.mean() == pytest.approx(score.chance, abs=0.03)
+        assert scores[metric].per_sample.mean() < scores[metric].chance + 0.03
     assert scores["accuracy"].chance == pytest.approx(1 / GRID**2)
 
 
@@ -134,7 +138,7 @@ def test_correspondence_says_which_network_is_better(shifted_pairs):
 def test_pairs_without_covisible_patches_are_passed_over(shifted_pairs):
     true = shifted_pairs.correspondence.copy()
     true[::2] = -1
-    task = CorrespondenceTask(MatchedPairs(shifted_pairs.pairs, true), CONFIG)
+    task = CorrespondenceTask(replace(shifted_pairs, correspondence=true), CONFIG)
     assert len(task.measure(seeing_network(), 0)[0].per_sample) == 9
 
 
@@ -147,13 +151,11 @@ def test_depth_is_read_from_features_that_hold_it():
     assert scores["rmse_m"].unit == "m"
 
 
-@pytest.mark.parametrize(
-    ("network", "shuffled"), [(blind_network, False), (seeing_network, True)]
-)
+@pytest.mark.parametrize(("network", "shuffled"), [(blind_network, False), (seeing_network, True)])
 def test_depth_without_seeing_or_without_true_labels_is_no_better_than_chance(network, shuffled):
     scores = by_metric(depth_task(shuffled=shuffled).measure(network(), 0))
-    assert scores["delta_1"].per_sample.mean() < scores["delta_1"].chance + 0.05
-    assert scores["abs_rel"].per_sample.mean() > scores["abs_rel"].chance - 0.05
+    assert scores["delta_1"].per_sample.mean() < scores["delta_1"].chance + 0.1
+    assert scores["rmse_m"].per_sample.mean() > 0.8 * scores["rmse_m"].chance
 
 
 def test_depth_spends_the_same_on_every_network():
@@ -190,10 +192,10 @@ def test_cells_average_known_depths_only():
     assert log_depth_cells(depths, 2)[1].tolist() == [[[[True, False], [True, False]]]]
 
 
-def test_mean_map_falls_back_to_the_mean_of_all():
-    values = torch.tensor([[[[1.0, 9.0]]], [[[3.0, 9.0]]]])
-    valid = torch.tensor([[[[True, False]]], [[[True, False]]]])
-    assert mean_map(values, valid).tolist() == [[[[2.0, 2.0]]]]
+def test_row_medians_fall_back_to_the_median_of_all():
+    values = torch.tensor([[[[1.0, 2.0], [9.0, 9.0]]], [[[3.0, 9.0], [9.0, 9.0]]]])
+    valid = torch.tensor([[[[True, True], [False, False]]], [[[True, False], [False, False]]]])
+    assert row_medians(values, valid).tolist() == [[[[2.0], [2.0]]]]
 
 
 @pytest.mark.parametrize("objective", ["croco", "mae"])
@@ -212,9 +214,6 @@ def test_reconstruction_of_a_random_network(shifted_pairs, objective):
 
 
 def test_reconstruction_is_the_loss_of_the_model(shifted_pairs):
-    from models.masking import random_mask
-    from trainer.evaluation.features import as_input
-
     model = build_model(TINY, 3)
     pairs = shifted_pairs.pairs
     score = ReconstructionTask(pairs, CONFIG).measure(model, 7)[0]

@@ -10,6 +10,7 @@ import numpy as np
 
 from models.registry import build_model
 from trainer.evaluation.config import TaskName
+from trainer.evaluation.datasets.arrays import LabelledViews
 from trainer.evaluation.datasets.synthetic import Part, labelled_views, matched_pairs
 from trainer.evaluation.scores import Measurement, Score, compare
 from trainer.evaluation.tasks.correspondence import CorrespondenceTask
@@ -171,14 +172,15 @@ class _Data:
         return self._matched
 
     def _depth_task(self) -> DepthTask:
+        pairs = self._rendered_pairs()
         counts = {
             Part.LABELLED: self._config.data.labelled_views,
             Part.VALIDATION: self._config.data.validation_views,
-            Part.TEST: self._config.data.test_views,
         }
         self._on_progress(f"data: {sum(counts.values())} views with depth of held-out rooms")
-        labelled, validation, test = (
+        labelled, validation = (
             labelled_views(part, count, self._model_config.image_size, self._cache_dir)
             for part, count in counts.items()
         )
+        test = LabelledViews(pairs.pairs.view_1, pairs.depths_m)
         return DepthTask(labelled, validation, test, self._config)

@@ -93,9 +93,7 @@ class Score:
         return {**asdict(self), "verdict": str(self.verdict)}
 
 
-def compare(
-    task: str, trained: Sequence[Measurement], baseline: Sequence[Measurement]
-) -> Score:
+def compare(task: str, trained: Sequence[Measurement], baseline: Sequence[Measurement]) -> Score:
     """Sums up the repeats of one metric.
 
     Args:
@@ -107,25 +105,26 @@ def compare(
         ValueError: when a measurement is not finite.
     """
     first = trained[0]
-    value_RS = np.stack([measurement.per_sample for measurement in trained])
-    baseline_RS = np.stack([measurement.per_sample for measurement in baseline])
-    if not (np.isfinite(value_RS).all() and np.isfinite(baseline_RS).all()):
+    # Shape (repeats, samples).
+    values = np.stack([measurement.per_sample for measurement in trained])
+    baselines = np.stack([measurement.per_sample for measurement in baseline])
+    if not (np.isfinite(values).all() and np.isfinite(baselines).all()):
         raise ValueError(f"{task}: {first.metric} is not finite")
-    difference_RS = value_RS - baseline_RS
-    over_samples = _standard_error(difference_RS.mean(axis=0))
-    over_repeats = _standard_error(difference_RS.mean(axis=1))
+    differences = values - baselines
+    over_samples = _standard_error(differences.mean(axis=0))
+    over_repeats = _standard_error(differences.mean(axis=1))
     return Score(
         task=task,
         metric=first.metric,
         unit=first.unit,
         higher_is_better=first.higher_is_better,
-        value=float(value_RS.mean()),
-        deviation=_deviation(value_RS.mean(axis=1)),
-        baseline=float(baseline_RS.mean()),
-        baseline_deviation=_deviation(baseline_RS.mean(axis=1)),
+        value=float(values.mean()),
+        deviation=_deviation(values.mean(axis=1)),
+        baseline=float(baselines.mean()),
+        baseline_deviation=_deviation(baselines.mean(axis=1)),
         chance=first.chance,
         noise=math.hypot(over_samples, over_repeats),
-        samples=value_RS.shape[1],
+        samples=values.shape[1],
         repeats=len(trained),
     )
 

@@ -23,6 +23,8 @@ _LAYOUT_VERSION: Final = 1
 _PAGE_BYTES: Final = 16 << 10
 _CHECKPOINT_PAGES: Final = (64 << 20) // _PAGE_BYTES
 _WAL_KEPT_BYTES: Final = 128 << 20
+_WAL_MAX_BYTES: Final = 256 << 20
+_WAL_PATIENCE_S: Final = 0.5
 
 _BUSY_TIMEOUT_S: Final = 60.0
 """How long a writer waits for the other writers, whose transactions last milliseconds."""
@@ -116,6 +118,21 @@ class Database:
         with self._transaction("BEGIN IMMEDIATE") as connection:
             yield connection
 
+    def bound_wal(self) -> None:
+        """Starts the write-ahead log anew when it is long.
+
+        SQLite does so by itself only at a moment without readers, and busy ones leave it none.
+        This waits for such a moment, but not for long: the next commit tries again.
+        """
+        wal = self.path.with_name(self.path.name + "-wal")
+        if wal.stat().st_size > _WAL_MAX_BYTES:
+            with self.connection() as connection:
+                _set_patience(connection, _WAL_PATIENCE_S)
+                try:
+                    connection.execute("PRAGMA wal_checkpoint(RESTART)").fetchone()
+                finally:
+                    _set_patience(connection, _BUSY_TIMEOUT_S)
+
     def close(self) -> None:
         """Closes all connections; those that are lent now close when they come back."""
         with self._lock:
@@ -165,6 +182,8 @@ def _connect(path: Path) -> sqlite3.Connection:
         # them for one disk flush a commit.
         connection.execute("PRAGMA synchronous = NORMAL")
         connection.execute("PRAGMA foreign_keys = ON")
+        # Some builds overwrite what is deleted with zeros: retention would write it all once more.
+        connection.execute("PRAGMA secure_delete = OFF")
         connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
         connection.execute(f"PRAGMA journal_size_limit = {_WAL_KEPT_BYTES}")
     except sqlite3.Error:
@@ -173,8 +192,15 @@ def _connect(path: Path) -> sqlite3.Connection:
     return connection
 
 
+def _set_patience(connection: sqlite3.Connection, timeout_s: float) -> None:
+    connection.execute(f"PRAGMA busy_timeout = {int(timeout_s * 1000)}")
+
+
 def _make(path: Path) -> None:
     """Makes the file aside and links it into place, so that no process sees it half-made."""
+    line = "it cannot be made; is its folder there and writable?"
+    if not os.access(path.parent, os.W_OK | os.X_OK) or not path.parent.is_dir():
+        raise LogError(f"log {path}: {line}")
     draft = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     try:
         with closing(sqlite3.connect(draft, isolation_level=None)) as connection:
@@ -187,7 +213,6 @@ def _make(path: Path) -> None:
     except FileExistsError:
         return  # another process was faster: its log is as good
     except (OSError, sqlite3.Error) as error:
-        line = "it cannot be made; is its folder there and writable?"
         raise LogError(f"log {path}: {line} ({_explain(error)})") from error
     finally:
         draft.unlink(missing_ok=True)

@@ -138,7 +138,7 @@ class EmbeddedLog:
             transactional_id,
             max_transaction_bytes=self._max_transaction_bytes,
             clock=self._clock,
-            after_commit=self._clean_when_due,
+            after_commit=self._tidy_up,
         )
 
     def committed(self, group: str, topic: str) -> dict[int, int]:
@@ -177,16 +177,21 @@ class EmbeddedLog:
     ) -> None:
         self.close()
 
-    def _clean_when_due(self) -> None:
-        if self._clock() < self._clean_at_s:
-            return
-        self._clean_at_s = self._clock() + _CLEAN_EVERY_S
+    def _tidy_up(self) -> None:
         try:
-            if clean_step(self._database, int(self._clock() * 1000)) >= STEP_RECORDS:
-                self._clean_at_s = self._clock()
-        except LogError as error:
+            self._database.bound_wal()
+            self._clean_when_due()
+        except (LogError, OSError) as error:
             # The commit before it stands all the same: raising would make the caller repeat it.
-            _LOG.warning("cleaning is put off by a minute: %s", error)
+            _LOG.warning("tidying up after a commit failed: %s", error)
+
+    def _clean_when_due(self) -> None:
+        now_s = self._clock()
+        if now_s < self._clean_at_s:
+            return
+        self._clean_at_s = now_s + _CLEAN_EVERY_S
+        if clean_step(self._database, int(now_s * 1000)) >= STEP_RECORDS:
+            self._clean_at_s = now_s
 
 
 def _fetch(

@@ -19,6 +19,7 @@ from streaming.sources.synthetic.meshes import (
 )
 from streaming.sources.synthetic.pictures import books, drawers, random_picture
 from streaming.sources.synthetic.textures import (
+    earthen,
     fabric,
     marble,
     planks,
@@ -39,7 +40,9 @@ if TYPE_CHECKING:
 
 
 def _wood(rng: Generator) -> Material:
-    return planks(rng, random_colour(rng, vivid=0.45, bright=0.6), int(rng.integers(16, 40)))
+    painted = rng.random() < 0.2
+    colour = (random_colour if painted else earthen)(rng, vivid=0.45, bright=0.65)
+    return planks(rng, colour, int(rng.integers(16, 40)))
 
 
 def _cloth(rng: Generator) -> Material:
@@ -133,8 +136,8 @@ def cabinet(rng: Generator) -> Piece:
     width, depth, height = rng.uniform((0.7, 0.4, 0.7), (1.7, 0.55, 1.3))
     front = drawers(
         rng,
-        random_colour(rng, vivid=0.4, bright=0.6),
-        random_colour(rng, vivid=0.3, bright=0.3),
+        earthen(rng, vivid=0.4, bright=0.65),
+        earthen(rng, vivid=0.3, bright=0.3),
     )
     parts = [box((0, 0, height / 2), (width, depth, height), _wood(rng), front=front)]
     if rng.random() < 0.5:

@@ -45,23 +45,27 @@ class Light:
 def lit(
     items: Sequence[Item], lights: Sequence[Light], ambient: NDArray[np.float64], rng: Generator
 ) -> list[Item]:
-    """The items with textures as they look under the lights; the median light is set to `0.92`."""
+    """The items with textures as they look under the lights; the median light becomes 0.92."""
+    rasters = [_raster(patch) for item in items for patch in item.patches]
+    place, normal = (
+        np.concatenate([raster[part].reshape(-1, 3) for raster in rasters]).astype(np.float32).T
+        for part in (0, 1)
+    )
     blocks = [block for item in items for block in item.blocks]
-    maps = [
-        [_light_map(patch, lights, ambient, blocks, rng) for patch in item.patches]
-        for item in items
-    ]
-    values = np.concatenate([light.mean(-1).ravel() for group in maps for light in group])
-    exposure = _MIDDLE_LIGHT / float(np.median(values))
+    light = _light(place, normal, lights, ambient, blocks, rng)
+    light *= _MIDDLE_LIGHT / np.median(light.mean(0))
+    edges = np.cumsum([raster[0].size // 3 for raster in rasters])
+    maps = iter(np.split(light.T, edges[:-1]))
+    shapes = iter([raster[0].shape for raster in rasters])
     return [
         replace(
             item,
             patches=tuple(
-                replace(patch, texture=_shaded(patch.texture, light * exposure))
-                for patch, light in zip(item.patches, group, strict=True)
+                replace(patch, texture=_shaded(patch.texture, next(maps).reshape(next(shapes))))
+                for patch in item.patches
             ),
         )
-        for item, group in zip(items, maps, strict=True)
+        for item in items
     ]
 
 
@@ -73,30 +77,28 @@ def _shaded(texture: NDArray[np.uint8], light: NDArray[np.float32]) -> NDArray[n
     return np.clip(texture * full, 0, 255).astype(np.uint8)
 
 
-def _light_map(
-    patch: Patch,
+def _light(
+    place: NDArray[np.float32],
+    normal: NDArray[np.float32],
     lights: Sequence[Light],
     ambient: NDArray[np.float64],
     blocks: Sequence[Block],
     rng: Generator,
 ) -> NDArray[np.float32]:
-    """Light on a coarse raster over a patch, float32 (rows, columns, 3)."""
-    place, normal = _raster(patch)
-    shape = place.shape
-    place, normal = place.reshape(-1, 3), normal.reshape(-1, 3)
-    light = ambient * (0.8 + 0.2 * normal[:, 2:])
+    """Red, green and blue light at points (3, n) with normals (3, n): (3, n)."""
+    light = np.outer(ambient, 0.8 + 0.2 * normal[2]).astype(np.float32)
+    start = place + np.float32(0.02) * normal
     for lamp in lights:
-        seen = np.zeros(len(place))
+        seen = np.zeros(place.shape[1], np.float32)
         for _ in range(_SHADOW_SAMPLES):
             direction = rng.normal(size=3)
             bulb = lamp.place + lamp.radius * direction / np.linalg.norm(direction)
-            ray = bulb - place
-            distance_2 = (ray**2).sum(1)
-            cosine = np.maximum((ray * normal).sum(1) / np.sqrt(distance_2), 0)
-            start = place + 0.02 * normal
-            seen += cosine / (distance_2 + 1.0) * ~_blocked(start, bulb, blocks)
-        light += seen[:, None] / _SHADOW_SAMPLES * lamp.colour
-    return light.reshape(shape).astype(np.float32)
+            ray = bulb.astype(np.float32)[:, None] - place
+            distance_2 = (ray**2).sum(0)
+            cosine = np.maximum((ray * normal).sum(0) / np.sqrt(distance_2), 0)
+            seen += cosine / (distance_2 + 1) * ~_blocked(start, bulb, blocks)
+        light += np.outer(lamp.colour, seen / _SHADOW_SAMPLES).astype(np.float32)
+    return light
 
 
 def _raster(patch: Patch) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -121,18 +123,18 @@ def _raster(patch: Patch) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
 
 
 def _blocked(
-    start: NDArray[np.float64], end: NDArray[np.float64], blocks: Sequence[Block]
+    start: NDArray[np.float32], end: NDArray[np.float64], blocks: Sequence[Block]
 ) -> NDArray[np.bool_]:
-    """Whether the segment from each start to the end passes through a block (slab test)."""
-    hit = np.zeros(len(start), bool)
+    """Whether the segment from each start (3, n) to the end passes through a block (slab test)."""
+    hit = np.zeros(start.shape[1], bool)
     for block in blocks:
-        turn = rotation_z(block.yaw)
-        origin = (start - block.centre) @ turn
-        ray = (end - block.centre) @ turn - origin
-        ray = np.where(np.abs(ray) < 1e-9, 1e-9, ray)
-        near, far = (-block.half_size - origin) / ray, (block.half_size - origin) / ray
-        enter = np.minimum(near, far).max(1)
-        leave = np.maximum(near, far).min(1)
+        turn = rotation_z(-block.yaw).astype(np.float32)
+        centre = block.centre.astype(np.float32)
+        origin = turn @ (start - centre[:, None])
+        ray = (turn @ (end.astype(np.float32) - centre))[:, None] - origin
+        inverse = 1 / np.where(np.abs(ray) < 1e-6, np.float32(1e-6), ray)
+        middle, half = -origin * inverse, np.abs(inverse) * np.float32(block.half_size)[:, None]
+        enter, leave = (middle - half).max(0), (middle + half).min(0)
         # A start inside a block is on the block's own rounded surface.
         hit |= (enter < leave) & (enter > 0) & (enter < 1)
     return hit

@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 
 _WALK_M_PER_S: Final = 1.0
 _TURN_RAD_PER_S: Final = np.radians(22.0)
+_START_ATTEMPTS: Final = 40
 _WAYPOINT_ATTEMPTS: Final = 60
+_SHORTEST_LEG_M: Final = 0.7
 _GRID_S: Final = 0.05
 _SMOOTHING_S: Final = 0.5
 _BEND: Final = np.linspace(0, 1, 24)[:, None]
@@ -68,6 +70,14 @@ def eye_height(space: FreeSpace, rng: Generator) -> float:
     return space.floor_z + min(float(rng.uniform(1.3, 1.7)), 0.7 * space.headroom_m)
 
 
+def outside_pose(scene: Scene, camera: Camera, angle: float, lift: float) -> Numbers:
+    """A pose (4, 4) from which a scene fills the picture, at an angle and a lift in radians."""
+    low, high = scene.bounds
+    distance = 0.55 * float(np.linalg.norm(high - low)) / np.sin(camera.narrow_half_angle_rad)
+    outward = [np.cos(angle) * np.cos(lift), np.sin(angle) * np.cos(lift), np.sin(lift)]
+    return pose((low + high) / 2 + distance * np.array(outward), angle + np.pi, -lift)
+
+
 def _walk(space: FreeSpace, times_s: Numbers, rng: Generator) -> Numbers:
     # A track of its own generator: a longer video begins with the frames of a shorter one.
     track = _track(space, _WALK_M_PER_S * float(times_s[-1]) + 3.0, rng.spawn(1)[0])
@@ -88,9 +98,14 @@ def _walk(space: FreeSpace, times_s: Numbers, rng: Generator) -> Numbers:
 
 def _track(space: FreeSpace, length_m: float, rng: Generator) -> Numbers:
     """A clear chain of quadratic Bezier arcs between the middles of random legs, (n, 2)."""
-    start = space.random_places(rng, 1)[0]
-    legs = [start, _next_waypoint(space, [start, start], rng)]
-    arcs, length = [np.stack([start, (start + legs[1]) / 2])], 0.0
+    for start in space.random_places(rng, _START_ATTEMPTS):
+        second = _next_waypoint(space, [start, start], rng)
+        if not np.array_equal(second, start):
+            break
+    else:
+        raise SourceError("scene: too little free floor to walk on; use path=look")
+    legs = [start, second]
+    arcs, length = [np.stack([start, (start + second) / 2])], 0.0
     while length < length_m:
         legs.append(_next_waypoint(space, legs[-2:], rng))
         arcs.append(_arc(*legs[-3:]))
@@ -107,7 +122,7 @@ def _next_waypoint(space: FreeSpace, last: list[Numbers], rng: Generator) -> Num
         reach = np.linalg.norm(leg)
         turn = -float(leg @ before) / max(float(reach * np.linalg.norm(before)), 1e-9)
         turn += float(rng.uniform(0, 0.8))
-        if reach > 0.8 and turn < best_turn and space.is_clear(_arc(*last, place)):
+        if reach > _SHORTEST_LEG_M and turn < best_turn and space.is_clear(_arc(*last, place)):
             best, best_turn = place, turn
     return best
 
@@ -134,18 +149,10 @@ def _look(space: FreeSpace, times_s: Numbers, rng: Generator) -> Numbers:
 
 
 def _orbit_outside(scene: Scene, camera: Camera, times_s: Numbers, rng: Generator) -> Numbers:
-    low, high = scene.bounds
-    radius = float(np.linalg.norm(high - low)) / 2
-    distance = 1.05 * radius / np.sin(camera.narrow_half_angle_rad)
     angle = _turning(times_s, rng)
     lift = np.radians(12) + _wander(times_s, rng, np.radians(12), (0.04, 0.1))
-    outward = np.stack(
-        [np.cos(angle) * np.cos(lift), np.sin(angle) * np.cos(lift), np.sin(lift)], axis=1
-    )
-    place = (low + high) / 2 + distance * outward
-    return np.stack(
-        [pose(p, a + np.pi, -b) for p, a, b in zip(place, angle, lift, strict=True)]
-    )
+    pairs = zip(angle, lift, strict=True)
+    return np.stack([outside_pose(scene, camera, turn, rise) for turn, rise in pairs])
 
 
 def _turning(times_s: Numbers, rng: Generator) -> Numbers:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from streaming.sources.synthetic.textures import blended, noise, planks, random_colour, stained
+from streaming.sources.synthetic.textures import blended, earthen, noise, planks, random_colour, stained
 
 if TYPE_CHECKING:
     from numpy.random import Generator
@@ -159,7 +159,7 @@ def window(rng: Generator) -> Material:
 
 def door(rng: Generator) -> Material:
     """A wooden door with panels and a handle."""
-    boards = planks(rng, random_colour(rng, vivid=0.5, bright=0.55), plank_width=40)
+    boards = planks(rng, earthen(rng, vivid=0.45, bright=0.6), plank_width=40)
 
     def paint(height: int, width: int) -> Picture:
         picture = boards(width, height).transpose(1, 0, 2).copy()

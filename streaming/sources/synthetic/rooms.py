@@ -12,6 +12,7 @@ from streaming.sources.synthetic.meshes import Item, ObjectClass, quad, to_mesh
 from streaming.sources.synthetic.pictures import door, random_picture, rug, window
 from streaming.sources.synthetic.scene import Scene
 from streaming.sources.synthetic.textures import (
+    earthen,
     flagstones,
     marble,
     masonry,
@@ -87,11 +88,11 @@ def _wall_material(rng: Generator) -> Material:
         case 0 | 1:
             return wallpaper(rng, first, second)
         case 2:
-            return masonry(rng, random_colour(rng, vivid=0.45, bright=0.6), (190, 185, 175), (15, 44))
+            return masonry(rng, earthen(rng, vivid=0.5, bright=0.65), (190, 185, 175), (15, 44))
         case 3:
-            return planks(rng, random_colour(rng, vivid=0.4, bright=0.65), 30)
+            return planks(rng, earthen(rng, vivid=0.35, bright=0.7), 30)
         case 4:
-            return flagstones(rng, first, (90, 88, 85), 60)
+            return flagstones(rng, earthen(rng, vivid=0.25, bright=0.7), (90, 88, 85), 60)
         case _:
             return plaster(rng, first, second)
 
@@ -102,7 +103,7 @@ def _floor_material(rng: Generator) -> Material:
     tile = int(rng.integers(50, 110))
     match rng.integers(5):
         case 0 | 1:
-            return planks(rng, random_colour(rng, vivid=0.5, bright=0.6), 26)
+            return planks(rng, earthen(rng, vivid=0.5, bright=0.65), 26)
         case 2:
             return masonry(rng, first, (70, 70, 70), (tile, tile))
         case 3:

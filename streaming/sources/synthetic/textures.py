@@ -47,18 +47,20 @@ def noise(
     return total * np.float32(0.5)
 
 
-def random_colour(rng: Generator, *, vivid: float, bright: float) -> Colour:
-    """A random hue with about the given saturation and value, 0-1."""
-    hue = rng.uniform(0, 180)
+def random_colour(
+    rng: Generator, *, vivid: float, bright: float, hues_deg: tuple[float, float] = (0, 360)
+) -> Colour:
+    """A random hue of a range with about the given saturation and value, 0-1."""
+    hue = rng.uniform(*hues_deg) / 2
     saturation = np.clip(vivid + rng.normal(0, 0.12), 0, 1) * 255
     value = np.clip(bright + rng.normal(0, 0.1), 0.15, 1) * 255
     red, green, blue = cv2.cvtColor(np.uint8([[[hue, saturation, value]]]), cv2.COLOR_HSV2RGB)[0, 0]
     return float(red), float(green), float(blue)
 
 
-def tinted(shade: NDArray[np.float32], colour: Colour) -> Picture:
-    """A colour times a shade of (height, width), where 1 leaves it as it is."""
-    return np.clip(shade[..., None] * np.float32(colour), 0, 255).astype(np.uint8)
+def earthen(rng: Generator, *, vivid: float, bright: float) -> Colour:
+    """A colour of wood, clay or stone: red to yellow."""
+    return random_colour(rng, vivid=vivid, bright=bright, hues_deg=(12, 45))
 
 
 def blended(first: Colour, second: Colour, weight: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -79,7 +81,7 @@ def plaster(rng: Generator, colour: Colour, second: Colour) -> Material:
 
     def paint(height: int, width: int) -> Picture:
         flecks = noise(rng, height, width, cell=(28, 28), octaves=3) * 3 - 0.8
-        return stained(rng, blended(colour, second, flecks), 0.55)
+        return stained(rng, blended(colour, second, flecks), 0.35)
 
     return paint
 
@@ -110,7 +112,7 @@ def masonry(rng: Generator, colour: Colour, mortar: Colour, size: tuple[int, int
         picture = bricks[row[:, None], column].astype(np.float32)
         joint = (np.arange(height)[:, None] % brick_height < 3) | (across % brick_width < 3)
         picture[joint] = mortar
-        return stained(rng, picture, 0.55)
+        return stained(rng, picture, 0.35)
 
     return paint
 
@@ -149,7 +151,7 @@ def flagstones(rng: Generator, colour: Colour, mortar: Colour, cell: int = 70) -
         picture = stones[label]
         edge = cv2.morphologyEx(label.astype(np.float32), cv2.MORPH_GRADIENT, np.ones((3, 3)))
         picture[edge > 0] = mortar
-        return stained(rng, picture, 0.5)
+        return stained(rng, picture, 0.35)
 
     return paint
 
@@ -168,7 +170,7 @@ def wallpaper(rng: Generator, colour: Colour, second: Colour) -> Material:
     def paint(height: int, width: int) -> Picture:
         tiles = np.tile(motif, (height // side + 1, width // side + 1))[:height, :width]
         faded = tiles * (0.65 + 0.9 * noise(rng, height, width, cell=(120, 120), octaves=3))
-        return stained(rng, blended(colour, second, faded), 0.45)
+        return stained(rng, blended(colour, second, faded), 0.3)
 
     return paint
 
@@ -183,6 +185,6 @@ def fabric(rng: Generator, colour: Colour, second: Colour) -> Material:
         along = (np.arange(height) % period[1] < period[1] * 0.3).astype(np.float32)[:, None]
         weave = 0.5 * across + (0.4 * along if checked else 0 * along)
         weave = weave + 0.5 * noise(rng, height, width, cell=(40, 40), octaves=4)
-        return stained(rng, blended(colour, second, weave), 0.5)
+        return stained(rng, blended(colour, second, weave), 0.35)
 
     return paint

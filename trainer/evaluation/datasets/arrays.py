@@ -42,13 +42,15 @@ class ViewPairs:
 
 @dataclass(frozen=True, slots=True)
 class MatchedPairs:
-    """Pairs with known correspondences.
+    """Pairs with known geometry.
 
     Attributes:
         pairs: the views.
         correspondence: int16, shape (n, patches): for each patch of view 1 in row-major order the
             patch of view 2 that shows the same place, or -1.
+        depths_m: float32, shape (n, height, width), of the first views; 0 is unknown.
     """
 
     pairs: ViewPairs
     correspondence: NDArray[np.int16]
+    depths_m: NDArray[np.float32]

@@ -48,7 +48,7 @@ def cached(cache_dir: Path, description: str, make: Callable[[], Arrays]) -> Arr
 def _read(path: Path) -> Arrays | None:
     """The arrays of a whole file; None when there is none or its checksums do not hold."""
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             return {name: stored[name] for name in stored.files}
     except (FileNotFoundError, zipfile.BadZipFile, ValueError, EOFError):
         return None

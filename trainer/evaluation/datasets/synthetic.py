@@ -15,12 +15,15 @@ import cv2
 import numpy as np
 
 from streaming.mining.truth import exact_correspondence
+from streaming.mining.views import make_view
+from streaming.records import CropBox
 from streaming.sources.synthetic.render import sample_pairs, sample_views
 from streaming.sources.synthetic.spec import SyntheticSpec
 from trainer.evaluation.datasets.arrays import LabelledViews, MatchedPairs, ViewPairs
 from trainer.evaluation.datasets.cache import cached
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -32,17 +35,17 @@ HELD_OUT_SEED: Final = 1_000_000_000
 """The first seed that is reserved for evaluation."""
 
 _DATA_VERSION: Final = 1
-"""To be raised whenever the same seed renders other pictures."""
-_VIEWS_PER_ROOM: Final = 4
+"""To be raised whenever the same seed gives other pictures or labels."""
+_SAMPLES_PER_ROOM: Final = 8
+"""Making a room costs as much as rendering many views of it."""
 
 
 class Part(enum.IntEnum):
-    """The parts of the data; each has its own seed."""
+    """The parts of the data; each has its own rooms."""
 
     LABELLED = 0
     VALIDATION = 1
     TEST = 2
-    PAIRS = 3
 
 
 def labelled_views(part: Part, count: int, image_size: int, cache_dir: Path) -> LabelledViews:
@@ -54,15 +57,16 @@ def labelled_views(part: Part, count: int, image_size: int, cache_dir: Path) -> 
         image_size: height and width of the views in pixels.
         cache_dir: where rendered views are kept.
     """
+    spec = _spec(part, count, image_size)
 
     def make() -> Arrays:
-        frames = sample_views(_spec(part, count, image_size), count, HELD_OUT_SEED + part)
+        frames = sample_views(spec, count, spec.seed)
         return {
-            "images": np.stack([frame.image for frame in frames]),
-            "depths_m": np.stack([frame.depth for frame in frames]),
+            "images": _images(frames, image_size),
+            "depths_m": _depths_m(frames, image_size),
         }
 
-    arrays = cached(cache_dir, _description("views", part, count, image_size), make)
+    arrays = cached(cache_dir, _description("views", spec, count, image_size), make)
     return LabelledViews(
         images=cast("NDArray[np.uint8]", arrays["images"]),
         depths_m=cast("NDArray[np.float32]", arrays["depths_m"]),
@@ -70,7 +74,7 @@ def labelled_views(part: Part, count: int, image_size: int, cache_dir: Path) -> 
 
 
 def matched_pairs(count: int, image_size: int, patch_size: int, cache_dir: Path) -> MatchedPairs:
-    """Pairs with exact correspondences, by depth and pose.
+    """Pairs of the test rooms with exact correspondences and depth.
 
     Args:
         count: number of pairs.
@@ -78,27 +82,57 @@ def matched_pairs(count: int, image_size: int, patch_size: int, cache_dir: Path)
         patch_size: side of a patch in pixels.
         cache_dir: where rendered pairs are kept.
     """
+    spec = _spec(Part.TEST, count, image_size)
 
     def make() -> Arrays:
-        frames = sample_pairs(
-            _spec(Part.PAIRS, count, image_size), count, HELD_OUT_SEED + Part.PAIRS
-        )
+        frames = sample_pairs(spec, count, spec.seed)
+        first, second = zip(*frames, strict=True)
         return {
-            "view_1": np.stack([first.image for first, _ in frames]),
-            "view_2": np.stack([second.image for _, second in frames]),
+            "view_1": _images(first, image_size),
+            "view_2": _images(second, image_size),
+            "depths_m": _depths_m(first, image_size),
             "correspondence": np.stack(
-                [_correspondence(first, second, image_size, patch_size) for first, second in frames]
+                [_correspondence(one, two, image_size, patch_size) for one, two in frames]
             ),
         }
 
-    arrays = cached(cache_dir, _description("pairs", Part.PAIRS, count, image_size, patch_size), make)
+    arrays = cached(cache_dir, _description("pairs", spec, count, image_size, patch_size), make)
     return MatchedPairs(
         pairs=ViewPairs(
             view_1=cast("NDArray[np.uint8]", arrays["view_1"]),
             view_2=cast("NDArray[np.uint8]", arrays["view_2"]),
         ),
         correspondence=cast("NDArray[np.int16]", arrays["correspondence"]),
+        depths_m=cast("NDArray[np.float32]", arrays["depths_m"]),
     )
+
+
+def _spec(part: Part, count: int, image_size: int) -> SyntheticSpec:
+    """Frames of a video's shape, squashed to square views as in mining, and twice their size."""
+    return SyntheticSpec(
+        seed=HELD_OUT_SEED + part,
+        rooms=-(-count // _SAMPLES_PER_ROOM),
+        frames=count,
+        width=2 * round(image_size * 4 / 3),
+        height=2 * image_size,
+    )
+
+
+def _description(kind: str, spec: SyntheticSpec, *numbers: int) -> str:
+    return json.dumps([_DATA_VERSION, kind, spec.fingerprint(), *numbers])
+
+
+def _images(frames: Sequence[RenderedFrame], image_size: int) -> NDArray[np.uint8]:
+    height, width = frames[0].image.shape[:2]
+    whole = CropBox(0, 0, width, height)
+    return np.stack([make_view(frame.image, whole, image_size) for frame in frames])
+
+
+def _depths_m(frames: Sequence[RenderedFrame], image_size: int) -> NDArray[np.float32]:
+    # A mean over the edge of an object is a depth that is nowhere.
+    size, nearest = (image_size, image_size), cv2.INTER_NEAREST
+    depths = [cv2.resize(frame.depth, size, interpolation=nearest) for frame in frames]
+    return np.stack(depths).astype(np.float32)
 
 
 def _correspondence(
@@ -115,18 +149,3 @@ def _correspondence(
         patch_size,
     )
     return correspondence
-
-
-def _spec(part: Part, count: int, image_size: int) -> SyntheticSpec:
-    return SyntheticSpec(
-        seed=HELD_OUT_SEED + part,
-        rooms=-(-count // _VIEWS_PER_ROOM),
-        frames=count,
-        width=image_size,
-        height=image_size,
-    )
-
-
-def _description(kind: str, part: Part, count: int, image_size: int, *more: int) -> str:
-    spec = _spec(part, count, image_size)
-    return json.dumps([_DATA_VERSION, kind, spec.fingerprint(), count, image_size, *more])

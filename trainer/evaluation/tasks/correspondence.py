@@ -14,8 +14,6 @@ from trainer.evaluation.metrics import chance_patch_accuracy, patch_accuracy
 from trainer.evaluation.scores import Measurement
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from numpy.typing import NDArray
     from torch import Tensor
 
@@ -48,7 +46,7 @@ class CorrespondenceTask:
         )
         self._config = config
 
-    def measure(self, model: PretrainingModel, seed: int) -> list[Measurement]:  # noqa: ARG002
+    def measure(self, model: PretrainingModel, seed: int) -> list[Measurement]:
         """Scores one model; nothing in this task is drawn at random, so the seed has no effect."""
         columns = model.encoder.grid[1]
         layers = layer_indices(self._config.correspondence.layers, model.encoder.depth)
@@ -77,7 +75,7 @@ class CorrespondenceTask:
         ]
 
     def _accuracies(
-        self, predicted: NDArray[np.int64], numbers: Sequence[int], columns: int, radius: int
+        self, predicted: NDArray[np.int64], numbers: NDArray[np.intp], columns: int, radius: int
     ) -> NDArray[np.float64]:
         return np.array(
             [patch_accuracy(predicted[n], self._true[n], columns, radius) for n in numbers]

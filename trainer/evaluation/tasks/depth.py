@@ -54,28 +54,29 @@ class DepthTask:
         """Trains a head for each learning rate, keeps the best in validation, scores it."""
         grid = model.encoder.grid[0] * self._config.depth.cells
         labels, labels_valid = log_depth_cells(self._labelled.depths_m, grid)
-        mean = mean_map(labels, labels_valid)
+        guess = row_medians(labels, labels_valid)
         standardise = Standardiser(features := self._features(model, self._labelled))
         features = standardise(features)
         heads = [
-            train_head(features, labels - mean, labels_valid, rate, self._config.depth, seed)
+            train_head(features, labels - guess, labels_valid, rate, self._config.depth, seed)
             for rate in self._config.depth.learning_rates
         ]
         validation = standardise(self._features(model, self._validation))
         truth, valid = log_depth_cells(self._validation.depths_m, grid)
         head = min(
-            heads, key=lambda head: float(log_error(predict(head, validation) + mean, truth, valid))
+            heads,
+            key=lambda head: float(log_error(predict(head, validation) + guess, truth, valid)),
         )
         test = standardise(self._features(model, self._test))
-        scores_SM = self._score(predict(head, test) + mean)
-        chance_SM = self._score(mean.expand(len(test), 1, grid, grid))
+        scores = self._score(predict(head, test) + guess)
+        chances = self._score(guess.expand(len(test), 1, grid, grid))
         return [
             Measurement(
                 metric=metric,
                 unit=_UNITS.get(metric, ""),
                 higher_is_better=metric not in _LOWER_IS_BETTER,
-                per_sample=scores_SM[:, column],
-                chance=float(chance_SM[:, column].mean()),
+                per_sample=scores[:, column],
+                chance=float(chances[:, column].mean()),
             )
             for column, metric in enumerate(_METRICS)
         ]
@@ -117,15 +118,15 @@ def log_depth_cells(depths_m: NDArray[np.float32], cells: int) -> tuple[Tensor, 
     return total / share.clamp_min(1e-6), share > 0
 
 
-def mean_map(values: Tensor, valid: Tensor) -> Tensor:
-    """Mean of each cell over all views where it is valid: the best guess without looking.
+def row_medians(values: Tensor, valid: Tensor) -> Tensor:
+    """Median of each row of cells over all views: the best guess without looking.
 
-    Cells that are valid in no view get the mean of all cells. Shape (1, 1, cells, cells).
+    Left and right are alike in a room, above and below are not. Rows that are valid nowhere get
+    the median of all. Shape (1, 1, cells, 1).
     """
-    overall = values[valid].mean()
-    count = valid.sum(dim=0, keepdim=True)
-    total = torch.where(valid, values, 0.0).sum(dim=0, keepdim=True)
-    return torch.where(count > 0, total / count.clamp_min(1), overall)
+    known = torch.where(valid, values, torch.nan)
+    of_rows = known.transpose(0, 2).flatten(1).nanmedian(dim=1).values
+    return torch.where(of_rows.isnan(), known.nanmedian(), of_rows)[None, None, :, None]
 
 
 def log_error(predicted: Tensor, truth: Tensor, valid: Tensor) -> Tensor:
@@ -169,7 +170,8 @@ def train_head(
     for _ in range(config.steps):
         chosen = torch.randint(len(features), (config.batch_size,), generator=generator)
         optimizer.zero_grad()
-        log_error(head(features[chosen]), labels[chosen], valid[chosen]).backward()
+        loss = log_error(head(features[chosen]), labels[chosen], valid[chosen])
+        loss.backward()  # type: ignore[no-untyped-call]  # torch has no type for it
         optimizer.step()
         schedule.step()
     return head

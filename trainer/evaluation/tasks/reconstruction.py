@@ -100,9 +100,7 @@ class ReconstructionTask:
         ratio = self._config.reconstruction.mask_ratio
         return random_mask(len(self._view_1), rows * columns, ratio, generator)
 
-    def _losses(
-        self, model: PretrainingModel, view_2: NDArray[np.uint8], masks: Tensor
-    ) -> _Losses:
+    def _losses(self, model: PretrainingModel, view_2: NDArray[np.uint8], masks: Tensor) -> _Losses:
         of_model, of_flat_guess = [], []
         with frozen(model):
             for start in range(0, len(view_2), self._config.batch_size):

@@ -1,0 +1,121 @@
+"""`pairstream eval` on a run of a tiny network."""
+
+import json
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from monitoring.events import read_journal
+from streaming.errors import PairstreamError
+from streaming.log.address import open_log
+from tests.pair_logs import fill_log, tiny_config
+from trainer.evaluation.commands import eval_command
+from trainer.evaluation.config import EvalConfig, TaskName
+from trainer.parallel import single_process
+from trainer.run import train
+from trainer.run_folder import RunFolder
+
+SMALL = [
+    "--set=data.labelled_views=8",
+    "--set=data.validation_views=4",
+    "--set=data.pairs=8",
+    "--set=depth.steps=5",
+    "--set=repeats=2",
+]
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("run")
+    with open_log(fill_log(folder)) as log:
+        config = tiny_config("steps=6")
+        train(config, log, RunFolder(folder), single_process(config.device))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def cache_option(tmp_path_factory):
+    return f"--cache={tmp_path_factory.mktemp('evaluation-cache')}"
+
+
+def invoke(*arguments):
+    app = typer.Typer()
+    app.command()(eval_command)
+    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    if isinstance(result.exception, PairstreamError):
+        raise result.exception
+    return result
+
+
+def test_scores_of_all_tasks(run, cache_option):
+    result = invoke("--run", run, "--json", cache_option, *SMALL)
+    assert result.exit_code == 0, result.output
+    report = json.loads(result.stdout)
+    scores = {(score["task"], score["metric"]): score for score in report["scores"]}
+    assert {task for task, _ in scores} == set(TaskName)
+    assert ("reconstruction", "second_view_gain") in scores
+    assert ("correspondence", "accuracy") in scores
+    assert ("depth", "delta_1") in scores
+    assert {score["repeats"] for score in scores.values()} == {2}
+    assert all(score["verdict"] in ("better", "worse", "same") for score in scores.values())
+    assert report["step"] == 6
+    assert report["config"]["reconstruction"]["mask_ratio"] == 0.75  # that of the training
+    (kept,) = read_journal(run / "scores.jsonl", "evaluation")
+    assert kept["scores"] == report["scores"]
+
+
+def test_the_same_scores_again_for_the_checkpoint(run, cache_option):
+    checkpoint = run / "checkpoints" / "step-00000006"
+    tasks = ["--task=correspondence", "--task=reconstruction"]
+    of_run = json.loads(invoke("--run", run, "--json", cache_option, *tasks, *SMALL).stdout)
+    of_checkpoint = json.loads(
+        invoke("--checkpoint", checkpoint, "--json", cache_option, *tasks, *SMALL).stdout
+    )
+    assert of_run["scores"] == of_checkpoint["scores"]
+    assert of_run["scores"][0]["task"] == "correspondence"
+
+
+def test_table(run, cache_option):
+    result = invoke("--run", run, "--task=reconstruction", cache_option, *SMALL)
+    assert "random init" in result.stdout
+    assert "masked_loss" in result.stdout
+    assert "scores.jsonl" in result.stdout
+
+
+def test_held_out_pairs_of_a_log(run, cache_option, tmp_path):
+    held_out = fill_log(tmp_path, pairs=12, first=1_000)
+    arguments = ["--run", run, "--task=reconstruction", "--json", cache_option, *SMALL]
+    report = json.loads(invoke(*arguments, "--log", held_out).stdout)
+    assert {score["samples"] for score in report["scores"]} == {8}
+    with pytest.raises(PairstreamError, match="was trained on"):
+        invoke(*arguments, "--log", f"sqlite:///{run}/pairs.db")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "either --run DIR or --checkpoint PATH"),
+        (["--run", "here", "--checkpoint", "there"], "either --run DIR or --checkpoint PATH"),
+        (["--run", "nowhere"], "has no checkpoint"),
+        (["--checkpoint", "nowhere"], "cannot be read"),
+    ],
+)
+def test_mistakes_are_one_line(arguments, message):
+    with pytest.raises(PairstreamError, match=message) as caught:
+        invoke(*arguments)
+    assert "\n" not in str(caught.value)
+
+
+def test_unknown_settings_are_refused(run, cache_option):
+    with pytest.raises(PairstreamError, match=r"did you mean depth\.steps"):
+        invoke("--run", run, cache_option, "--set=depth.step=3")
+    with pytest.raises(PairstreamError, match="name each task once"):
+        EvalConfig.quick(["tasks=[depth, depth]"])
+
+
+def test_quick_is_less():
+    quick, whole = EvalConfig.quick(), EvalConfig()
+    assert quick.data.pairs < whole.data.pairs
+    assert quick.repeats >= 2
+    assert EvalConfig.quick(["depth.steps=7"]).depth.steps == 7
