@@ -10,11 +10,9 @@ from pairstream.demo.command import demo_command
 from pairstream.doctor import doctor_command
 from streaming.commands.mine import mine_command
 from streaming.commands.pairs import pairs_app
-from streaming.errors import PairstreamError
+from streaming.errors import USER_ERROR_STATUS, PairstreamError
 from trainer.commands import train_command
 from trainer.evaluation.commands import eval_command
-
-USER_ERROR_STATUS = 2
 
 app = typer.Typer(
     no_args_is_help=True,

@@ -7,7 +7,6 @@ import json
 import os
 import shutil
 import sqlite3
-import sys
 import tempfile
 import time
 from dataclasses import dataclass
@@ -24,6 +23,9 @@ from rich.table import Table
 
 from streaming.errors import PairstreamError, SourceError
 from streaming.log.address import open_log
+from streaming.log.topics import PAIRS
+from streaming.mining.config import MiningConfig
+from streaming.mining.features import extract
 from streaming.sources.synthetic.render import render
 from streaming.sources.synthetic.spec import parse_synthetic
 
@@ -92,13 +94,13 @@ def _check_decoders() -> Finding:
 
 
 def _check_features() -> Finding:
-    noise = np.random.default_rng(0).integers(0, 256, (64, 64)).astype(np.uint8)
-    picture = cv2.resize(noise, (224, 224), interpolation=cv2.INTER_CUBIC)
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3)).astype(np.uint8)
+    picture = np.asarray(cv2.resize(noise, (224, 224), interpolation=cv2.INTER_CUBIC), np.uint8)
     started = time.perf_counter()
-    keypoints = cv2.SIFT_create().detect(picture, None)
+    features = extract(picture, MiningConfig())
     elapsed_ms = 1e3 * (time.perf_counter() - started)
     detail = f"OpenCV {cv2.__version__}, {elapsed_ms:.0f} ms a view"
-    if not keypoints:
+    if not len(features):
         return Finding("SIFT", Status.FAILURE, detail, "reinstall opencv-python-headless")
     return Finding("SIFT", Status.OK, detail)
 
@@ -112,7 +114,7 @@ def _check_renderer() -> Finding:
 
 
 def _check_device() -> Finding:
-    cores = os.process_cpu_count() if sys.version_info >= (3, 13) else os.cpu_count()
+    cores = os.cpu_count()
     if not torch.cuda.is_available():
         detail = f"torch {torch.__version__}, {cores} CPU cores, no CUDA device"
         return Finding("device", Status.WARNING, detail, "fine for the demo; pretrain on GPUs")
@@ -151,7 +153,7 @@ def _check_sqlite() -> Finding:
 def _check_log(address: str) -> Finding:
     try:
         with open_log(address, create=False) as log:
-            ends = log.offsets("pairstream.pairs")
+            ends = log.offsets(PAIRS)
     except PairstreamError as error:
         return Finding("log", Status.FAILURE, address, str(error))
     held = sum(span.end - span.first for span in ends.values())

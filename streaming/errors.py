@@ -1,13 +1,20 @@
-"""The errors that a user can cause, each of them one line."""
+"""The errors that a user can cause, each of them one line, and what commands exit with."""
 
 from __future__ import annotations
+
+from typing import Final
+
+USER_ERROR_STATUS: Final = 2
+"""Exit status of a command that could not do what it was asked."""
+INTERRUPTED_STATUS: Final = 130
+"""Exit status of a command that SIGINT or SIGTERM stopped; what was done is kept."""
 
 
 class PairstreamError(Exception):
     """A user's mistake or an unusable input.
 
     The message is one line that names what is wrong, where, and what to do. Commands print it
-    without a traceback and exit with status 2.
+    without a traceback and exit with `USER_ERROR_STATUS`.
     """
 
 

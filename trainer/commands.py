@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 from rich.console import Console
 
-from streaming.log.address import open_log
+from streaming.errors import INTERRUPTED_STATUS
+from streaming.log.address import DEFAULT_LOG, open_log
 from streaming.settings import load_settings
 from trainer.config import TrainConfig, recipe
 from trainer.hooks import StopAfter, StopOnSignal
@@ -24,9 +25,7 @@ from trainer.step import NonFiniteLossError
 if TYPE_CHECKING:
     from trainer.hooks import Hook
 
-DEFAULT_LOG: Final = "sqlite:///runs/pairs.db"
 NON_FINITE_STATUS: Final = 3
-STOPPED_STATUS: Final = 130
 _DEFAULT_RECIPE: Final = "demo"
 
 
@@ -90,7 +89,7 @@ def train_command(  # noqa: PLR0913  the options of the command
     else:
         display.on_note(f"{run}: step {result.step}, {result.pairs_seen} pairs ({result.reason})")
     if on_signal.stop_reason() is not None:
-        raise typer.Exit(STOPPED_STATUS)
+        raise typer.Exit(INTERRUPTED_STATUS)
 
 
 def _load_config(folder: RunFolder, recipe_name: str | None, overrides: list[str]) -> TrainConfig:

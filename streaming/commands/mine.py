@@ -19,8 +19,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 
 from monitoring.funnel import SourceFunnel
-from streaming.errors import SourceError
-from streaming.log.address import open_log
+from streaming.errors import INTERRUPTED_STATUS, SourceError
+from streaming.log.address import DEFAULT_LOG, open_log
 from streaming.log.topics import topic_specs
 from streaming.producer import ProduceConfig, mine_source, read_progress
 from streaming.schema.progress import Progress, SourceState
@@ -33,8 +33,6 @@ if TYPE_CHECKING:
     from streaming.log.protocol import Log
     from streaming.records import Source
 
-DEFAULT_LOG: Final = "sqlite:///runs/pairs.db"
-STOPPED_STATUS: Final = 130
 _STATE_STYLES: Final = {
     SourceState.RUNNING: "cyan",
     SourceState.DONE: "green",
@@ -93,7 +91,7 @@ def mine_command(
     else:
         Console().print(funnel_table(progress.values()))
     if stop():
-        raise typer.Exit(STOPPED_STATUS)
+        raise typer.Exit(INTERRUPTED_STATUS)
     if all(p.state is SourceState.FAILED for p in progress.values()):
         raise SourceError("nothing was mined: every source failed, see the lines above")
 

@@ -16,10 +16,10 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from streaming.commands.mine import DEFAULT_LOG, LogOption, funnel_table
+from streaming.commands.mine import LogOption, funnel_table
 from streaming.errors import LogError, PairstreamError
 from streaming.export import describe, export_mimic, export_webdataset, stored_pairs
-from streaming.log.address import open_log
+from streaming.log.address import DEFAULT_LOG, open_log
 from streaming.mining.draw import draw_correspondences
 from streaming.mining.views import decode_view
 from streaming.producer import read_progress

@@ -11,6 +11,8 @@ from streaming.log.embedded import EmbeddedLog
 if TYPE_CHECKING:
     from streaming.log.protocol import Log
 
+DEFAULT_LOG: Final = "sqlite:///runs/pairs.db"
+"""The log of commands that are not told of another."""
 _POSSIBLE: Final = "sqlite:///relative/path.db, sqlite:////absolute/path.db or a path ending in .db"
 
 
@@ -20,7 +22,7 @@ def open_log(address: str, *, create: bool = True) -> Log:
     Args:
         address: `sqlite:///` and a path (relative; a fourth slash makes it absolute), or a bare
             path that ends in `.db`.
-        create: whether to make an embedded log that is missing.
+        create: whether to make an embedded log that is missing, and its folder.
 
     Raises:
         LogError: when the address is not understood or the log cannot be opened.
@@ -29,12 +31,21 @@ def open_log(address: str, *, create: bool = True) -> Log:
     if not separator:
         if not address.endswith(".db"):
             raise LogError(f"log address {address!r} is not understood; use {_POSSIBLE}")
-        return EmbeddedLog(Path(address), create=create)
+        return _embedded(Path(address), create=create)
     if scheme == "sqlite":
         if not rest.startswith("/") or rest == "/":
             raise LogError(f"log address {address!r} names no file; use {_POSSIBLE}")
-        return EmbeddedLog(Path(rest[1:]), create=create)
+        return _embedded(Path(rest[1:]), create=create)
     if scheme == "kafka":
         line = "this version has no Kafka engine yet"
         raise LogError(f"log address {address!r}: {line}; use {_POSSIBLE}")
     raise LogError(f"log address {address!r}: unknown scheme {scheme!r}; use {_POSSIBLE}")
+
+
+def _embedded(path: Path, *, create: bool) -> EmbeddedLog:
+    if create:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise LogError(f"log {path}: its folder cannot be made ({error.strerror})") from error
+    return EmbeddedLog(path, create=create)

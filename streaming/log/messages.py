@@ -19,11 +19,12 @@ def pair_message(pair: Pair) -> Message:
     Raises:
         RecordError: when the pair breaks the data contract.
     """
+    value = encode_pair(pair)
     headers = (
         ("source_id", pair.source_id.encode()),
         ("schema", pair_schema_fingerprint().encode()),
     )
-    return Message(encode_pair(pair), headers=headers)
+    return Message(value, headers=headers)
 
 
 def dead_letter_message(letter: DeadLetter) -> Message:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
 
 import cv2
 import numpy as np
@@ -10,27 +11,45 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-ALIKE = 0.5
+_ALIKE: Final = 0.5
 """Correlation from which two patches may show the same thing."""
-SAME = 0.8
+_SAME: Final = 0.8
 """Correlation from which two patches do show the same thing."""
-_MIN_CONTRAST = 2.0
-"""Standard deviation in grey levels below which a patch is flat and says nothing."""
+_TEXTURE: Final = 2.0
+"""Standard deviation in grey levels from which a patch has texture; below is mostly noise."""
+_FAINT_TEXTURE: Final = 1.0
+"""Enough to tell that nothing moved: before a still camera even the noise of asphalt repeats."""
+_STAYED_TO_WENT: Final = 0.75
+"""On footage, things moving before a still camera give 1.7 and more, hand-held cameras 0.2-0.6."""
 
 
-def patch_correlation(
+@dataclass(frozen=True, slots=True)
+class Likeness:
+    """How alike the patches of view 1 are to what a flow shows in their place.
+
+    Attributes:
+        correlation: normalised cross-correlation, -1 to 1, shape (patches,); 0 for flat patches.
+        contrast: standard deviation in grey levels in the flatter of the two, shape (patches,).
+    """
+
+    correlation: NDArray[np.float32]
+    contrast: NDArray[np.float32]
+
+    def unlike(self, correlation_min: float) -> NDArray[np.bool_]:
+        """Which textured patches correlate less than that, shape (patches,)."""
+        return (self.contrast >= _TEXTURE) & (self.correlation < correlation_min)
+
+
+def likeness(
     grey_1: NDArray[np.uint8], grey_2: NDArray[np.uint8], flow_12: NDArray[np.floating], across: int
-) -> NDArray[np.float32]:
-    """Correlation of each patch of view 1 with what the flow shows in its place.
+) -> Likeness:
+    """Compares each patch of view 1 with what the flow shows in its place.
 
     Args:
         grey_1: view 1, shape (view_size, view_size).
         grey_2: view 2, of the same shape.
         flow_12: where the points of view 1 lie in view 2, shape (side, side, 2).
         across: patches along a side of the view.
-
-    Returns:
-        normalised cross-correlation, -1 to 1, shape (patches,); NaN for flat patches.
     """
     side = len(flow_12)
     seen_1 = cv2.resize(grey_1, (side, side), interpolation=cv2.INTER_AREA)
@@ -40,36 +59,36 @@ def patch_correlation(
     patches_2 = _centred_patches(np.asarray(seen_2, np.uint8), across)
     deviation_1 = np.sqrt(np.mean(patches_1**2, axis=1))
     deviation_2 = np.sqrt(np.mean(patches_2**2, axis=1))
-    flat = np.minimum(deviation_1, deviation_2) < _MIN_CONTRAST
     covariance = np.mean(patches_1 * patches_2, axis=1)
-    scale = np.where(flat, np.nan, deviation_1 * deviation_2)
-    return np.asarray(covariance / scale, np.float32)
+    scale = np.maximum(deviation_1 * deviation_2, np.float32(1e-6))
+    return Likeness(
+        correlation=np.asarray(covariance / scale, np.float32),
+        contrast=np.asarray(np.minimum(deviation_1, deviation_2), np.float32),
+    )
 
 
-def agreement(correlation: NDArray[np.float32], matched: NDArray[np.bool_]) -> float:
+def agreement(moved: Likeness, matched: NDArray[np.bool_]) -> float:
     """Share of the matched, textured patches that look alike, 0-1; 0 when all are flat."""
-    told = correlation[matched & ~np.isnan(correlation)]
-    return float(np.mean(told >= ALIKE)) if len(told) else 0.0
+    told = moved.correlation[matched & (moved.contrast >= _TEXTURE)]
+    return float(np.mean(told >= _ALIKE)) if len(told) else 0.0
 
 
-def stands_still(
-    moved: NDArray[np.float32], unmoved: NDArray[np.float32], matched: NDArray[np.bool_]
-) -> bool:
-    """Whether more patches stayed where they were than moved as the model says.
+def stands_still(moved: Likeness, unmoved: Likeness, matched: NDArray[np.bool_]) -> bool:
+    """Whether about as many patches stayed where they were as moved the way the model says.
 
     That is so when something moves before a still camera, and also where the camera goes straight
     ahead and the model holds for the near ground only.
 
     Args:
-        moved: correlation of patches under the model, shape (patches,).
-        unmoved: correlation of patches in the same place of both views, shape (patches,).
+        moved: likeness of patches under the model.
+        unmoved: likeness of patches in the same place of both views.
         matched: whether the model gives a patch a partner, shape (patches,).
     """
-    with_model = np.where(matched & ~np.isnan(moved), moved, -1.0)
-    without = np.where(np.isnan(unmoved), -1.0, unmoved)
-    stayed = np.count_nonzero((without >= SAME) & (with_model < ALIKE))
-    went = np.count_nonzero((with_model >= SAME) & (without < ALIKE))
-    return bool(stayed > went)
+    with_model = np.where(matched & (moved.contrast >= _FAINT_TEXTURE), moved.correlation, -1.0)
+    without = np.where(unmoved.contrast >= _FAINT_TEXTURE, unmoved.correlation, -1.0)
+    stayed = np.count_nonzero((without >= _SAME) & (with_model < _ALIKE))
+    went = np.count_nonzero((with_model >= _SAME) & (without < _ALIKE))
+    return bool(stayed > _STAYED_TO_WENT * went)
 
 
 def _centred_patches(grey: NDArray[np.uint8], across: int) -> NDArray[np.float32]:

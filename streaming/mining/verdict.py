@@ -12,7 +12,7 @@ from streaming.mining.coverage import coverage
 from streaming.mining.geometry import TwoViewModel, estimate_homography
 from streaming.mining.matching import match
 from streaming.mining.overlap import correspond, identity_flow, overlap
-from streaming.mining.photometry import agreement, patch_correlation, stands_still
+from streaming.mining.photometry import Likeness, agreement, likeness, stands_still
 from streaming.mining.views import to_grey
 from streaming.records import TwoView
 
@@ -127,7 +127,7 @@ def judge(
     figures = replace(figures, coverage=covered)
     if covered < config.min_coverage:
         return Rejection(Reason.INLIERS_NOT_COVERING, figures)
-    moved, unmoved = _correlations(view_1, view_2, flow_12, config)
+    moved, unmoved = _likenesses(view_1, view_2, flow_12, config)
     verified, reason, figures = _verify(correspondence, moved, unmoved, figures, config)
     if reason is not None:
         return Rejection(reason, figures)
@@ -165,8 +165,8 @@ def _fit(
 
 def _verify(
     correspondence: NDArray[np.int16],
-    moved: NDArray[np.float32],
-    unmoved: NDArray[np.float32],
+    moved: Likeness,
+    unmoved: Likeness,
     figures: Figures,
     config: MiningConfig,
 ) -> tuple[NDArray[np.int16], Reason | None, Figures]:
@@ -177,8 +177,8 @@ def _verify(
         return correspondence, Reason.PHOTOMETRIC_MISMATCH, figures
     if config.reject_static and stands_still(moved, unmoved, matched):
         return correspondence, Reason.MOSTLY_STATIC, figures
-    # Something moves there, is hidden, or lies far off the plane; NaN (flat) is no objection.
-    unlike = moved < config.min_patch_correlation
+    # There something moves, is hidden, or lies far off the plane.
+    unlike = moved.unlike(config.min_patch_correlation)
     verified = np.where(unlike, np.int16(-1), correspondence)
     reason = _overlap_reason(verified, config, slack=0.0)
     return verified, reason, replace(figures, overlap=overlap(verified))
@@ -202,15 +202,15 @@ def _hit(correspondence: NDArray[np.int16]) -> NDArray[np.bool_]:
     return hit
 
 
-def _correlations(
+def _likenesses(
     view_1: NDArray[np.uint8],
     view_2: NDArray[np.uint8],
     flow_12: NDArray[np.floating],
     config: MiningConfig,
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Correlation of each patch of view 1 with view 2 under the model, and in the same place."""
+) -> tuple[Likeness, Likeness]:
+    """How alike the views are under the model, and when nothing had moved."""
     grey_1, grey_2 = to_grey(view_1), to_grey(view_2)
     across = config.view_size // config.patch_size
     still = identity_flow(config.view_size, config.patch_size, config.votes_per_side)
-    moved = patch_correlation(grey_1, grey_2, flow_12, across)
-    return moved, patch_correlation(grey_1, grey_2, still, across)
+    moved = likeness(grey_1, grey_2, flow_12, across)
+    return moved, likeness(grey_1, grey_2, still, across)

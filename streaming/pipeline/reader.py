@@ -91,6 +91,7 @@ class PairReader(BaseNode[AddressedRecord]):
         self._plan = initial_plan(rank, {})
         self._pending: deque[tuple[int, AddressedRecord]] = deque()
         self._cursor: int | None = None
+        self._pass_with_records = 0
 
     def reset(self, initial_state: dict[str, Any] | None = None) -> None:
         """Begins with the oldest retained record, or goes on from a state.
@@ -108,6 +109,7 @@ class PairReader(BaseNode[AddressedRecord]):
             check_identity(state.identity, self._identity)
             plan = state.plan
             check_ends(plan, retained)
+        self._pass_with_records = plan.next_pass
         self._plan = with_limits(plan, retained, until_end=self._config.until_end)
         self._forget_window()
 
@@ -147,8 +149,10 @@ class PairReader(BaseNode[AddressedRecord]):
         if self._stop.is_set():
             return  # What was read may be a part; nothing of it is handed out.
         self._pending, self._cursor = pending, window.cursor
-        if not pending and all(span.kind is SpanKind.REPLAY for span in window.spans):
-            # A retained range without a record in it would be replayed in a busy loop.
+        if pending:
+            self._pass_with_records = self._plan.next_pass
+        elif self._plan.next_pass > self._pass_with_records + 1:
+            # A whole pass held no record, only gaps: without a wait, a busy loop.
             self._stop.wait(self._config.poll_s)
 
     def _forget_window(self) -> None:

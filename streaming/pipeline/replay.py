@@ -178,8 +178,10 @@ def take_spans(
         if room <= 0:
             break
         cursor = after
+        if block.partition not in current.partitions:
+            continue
         first = max(block.first_offset, retained[block.partition].first)
-        if block.partition not in current.partitions or first >= block.end_offset:
+        if first >= block.end_offset:
             continue
         spans.extend(_with_passes(positions[block.partition], first, block.end_offset))
         room -= block.end_offset - first

@@ -69,6 +69,14 @@ def saved(node):
     return json.loads(json.dumps(node.state_dict()))
 
 
+def chain(node):
+    """The node and all that it stands on, down to the reader."""
+    nodes = [node]
+    while hasattr(nodes[-1], "_source"):
+        nodes.append(nodes[-1]._source)
+    return nodes
+
+
 @pytest.fixture(params=NODES, ids=lambda make: make.__name__)
 def make_node(request):
     """Makes any number of equal nodes over one log, and ends their threads."""
@@ -84,10 +92,9 @@ def make_node(request):
 
     yield make
     for node in nodes:
-        while node is not None:
-            if hasattr(node, "close"):
-                node.close()
-            node = getattr(node, "_source", None)
+        for part in chain(node):
+            if hasattr(part, "close"):
+                part.close()
 
 
 @pytest.fixture
@@ -159,8 +166,5 @@ def test_reset_begins_anew_and_goes_back(make_node, whole):
 def test_stop_ends_the_items(make_node):
     node = make_node()
     take(node, 1)
-    source = node
-    while hasattr(source, "_source"):
-        source = source._source
-    source._stop.set()
+    chain(node)[-1]._stop.set()
     assert take(node) == []

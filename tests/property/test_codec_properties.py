@@ -86,15 +86,23 @@ def test_a_valid_pair_comes_back_as_it_was(pair):
     assert not back.two_view.correspondence.flags.writeable
 
 
+def refusal(value: bytes) -> tuple[str | None, str]:
+    """Reason and line of the error; any error but `RecordError` passes through."""
+    try:
+        decode_pair(value)
+    except RecordError as error:
+        return error.reason, str(error)
+    return None, ""
+
+
 def decode_or_refuse(value: bytes) -> None:
     """Passes when the value decodes to what can be encoded again, or is refused by a known name."""
-    try:
-        pair = decode_pair(value)
-    except RecordError as error:
-        assert error.reason in list(Breach)
-        assert "\n" not in str(error)
+    reason, line = refusal(value)
+    if reason is None:
+        encode_pair(decode_pair(value))
     else:
-        encode_pair(pair)
+        assert reason in list(Breach)
+        assert len(line.splitlines()) == 1
 
 
 @given(st.data())
@@ -127,16 +135,11 @@ def test_any_bytes_after_a_valid_header_decode_or_are_refused(body):
 @settings(max_examples=100, deadline=None)
 def test_each_cut_short_record_is_refused(position):
     value = small_value(0)
-    short = value[: position % len(value)]
-    try:
-        decode_pair(short)
-    except RecordError as error:
-        assert error.reason in (Breach.TRUNCATED, Breach.NOT_AVRO)
-    else:
-        raise AssertionError
+    reason, _ = refusal(value[: position % len(value)])
+    assert reason in (Breach.TRUNCATED, Breach.NOT_AVRO)
 
 
-wild_text = st.text(st.characters(), max_size=1200)
+wild_text = st.text(st.characters(exclude_categories=()), max_size=1200)
 
 
 @given(

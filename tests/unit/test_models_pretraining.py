@@ -150,19 +150,20 @@ def test_reduced_precision_gives_finite_gradients_everywhere(objective, position
         assert parameter.grad.isfinite().all(), name
 
 
-@every_kind
 @pytest.mark.slow
+@pytest.mark.parametrize(("objective", "positions"), [("croco", "cosine"), ("mae", "rope")])
 def test_compiled_networks_give_the_same_losses_and_gradients(objective, positions):
     plain, compiled = tiny(objective, positions), tiny(objective, positions)
-    step = torch.compile(compiled)
+    # Traces forward and backward as every backend does, but needs no C++ compiler.
+    step = torch.compile(compiled, backend="aot_eager")
     for seed in (1, 2):
         inputs = (*draw_views(), draw_mask(seed=seed))
         expected, actual = plain(*inputs).loss, step(*inputs).loss
         torch.testing.assert_close(actual, expected)
-    expected.backward()
-    actual.backward()
+        expected.backward()
+        actual.backward()
     for theirs, ours in zip(plain.parameters(), compiled.parameters(), strict=True):
-        torch.testing.assert_close(ours.grad, theirs.grad, atol=1e-5, rtol=1e-3)
+        torch.testing.assert_close(ours.grad, theirs.grad, atol=1e-6, rtol=1e-4)
 
 
 @every_kind

@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 
     Numbers = NDArray[np.float64]
 
-_WALK_M_PER_S: Final = 1.0
+_WALK_M_PER_S: Final = 0.8
 _TURN_RAD_PER_S: Final = np.radians(22.0)
 _START_ATTEMPTS: Final = 40
 _WAYPOINT_ATTEMPTS: Final = 60
 _SHORTEST_LEG_M: Final = 0.7
 _GRID_S: Final = 0.05
-_SMOOTHING_S: Final = 0.5
+_SMOOTHING_S: Final = 1.4
 _BEND: Final = np.linspace(0, 1, 24)[:, None]
 
 
@@ -89,8 +89,8 @@ def _walk(space: FreeSpace, times_s: Numbers, rng: Generator) -> Numbers:
     grid = np.arange(0.0, float(times_s[-1]) + 2.0, _GRID_S)
     ahead = place_at(_WALK_M_PER_S * grid + 1.0) - place_at(_WALK_M_PER_S * grid)
     heading = _smooth(np.unwrap(np.arctan2(ahead[:, 1], ahead[:, 0])))
-    yaw = np.interp(times_s, grid, heading) + _wander(times_s, rng, np.radians(25), (0.05, 0.15))
-    pitch = np.radians(-6) + _wander(times_s, rng, np.radians(7), (0.06, 0.16))
+    yaw = np.interp(times_s, grid, heading) + _wander(times_s, rng, np.radians(15), (0.05, 0.12))
+    pitch = np.radians(-6) + _wander(times_s, rng, np.radians(5), (0.06, 0.12))
     height = eye_height(space, rng) + _wander(times_s, rng, 0.012, (1.6, 2.0))
     place = np.column_stack([place_at(_WALK_M_PER_S * times_s), height])
     return _hand_held(place, yaw, pitch, times_s, rng)
@@ -142,7 +142,9 @@ def _orbit_inside(space: FreeSpace, times_s: Numbers, rng: Generator) -> Numbers
 
 
 def _look(space: FreeSpace, times_s: Numbers, rng: Generator) -> Numbers:
-    place = np.append(space.random_places(rng, 1)[0], eye_height(space, rng))
+    places = space.random_places(rng, 8)
+    widest = places[space.clearance(places).argmax()]
+    place = np.append(widest, eye_height(space, rng))
     pitch = np.radians(-4) + _wander(times_s, rng, np.radians(12), (0.06, 0.16))
     yaw = _turning(times_s, rng)
     return np.stack([pose(place, y, p) for y, p in zip(yaw, pitch, strict=True)])
