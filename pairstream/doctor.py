@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Annotated, Final
 import av
 import cv2
 import numpy as np
-import torch
 import typer
 from rich.console import Console
 from rich.table import Table
@@ -114,6 +113,8 @@ def _check_renderer() -> Finding:
 
 
 def _check_device() -> Finding:
+    import torch
+
     cores = os.cpu_count()
     if not torch.cuda.is_available():
         detail = f"torch {torch.__version__}, {cores} CPU cores, no CUDA device"

@@ -14,15 +14,10 @@ from rich.console import Console
 from streaming.errors import INTERRUPTED_STATUS
 from streaming.log.address import DEFAULT_LOG, open_log
 from streaming.settings import load_settings
-from trainer.config import TrainConfig, recipe
-from trainer.hooks import StopAfter, StopOnSignal
-from trainer.parallel import single_process
-from trainer.progress import LiveProgress, PlainProgress
-from trainer.run import train
 from trainer.run_folder import RunFolder, RunFolderError
-from trainer.step import NonFiniteLossError
 
 if TYPE_CHECKING:
+    from trainer.config import TrainConfig
     from trainer.hooks import Hook
 
 NON_FINITE_STATUS: Final = 3
@@ -67,6 +62,12 @@ def train_command(  # noqa: PLR0913  the options of the command
     or the end of the data; 2 for a mistake; 3 when the loss stayed not finite; 130 when
     interrupted.
     """
+    from trainer.hooks import StopAfter, StopOnSignal
+    from trainer.parallel import single_process
+    from trainer.progress import LiveProgress, PlainProgress
+    from trainer.run import train
+    from trainer.step import NonFiniteLossError
+
     folder = RunFolder(run)
     if fresh and folder.holds_run():
         raise RunFolderError(f"run {run}: holds a run already; remove it or use another --run")
@@ -94,6 +95,8 @@ def train_command(  # noqa: PLR0913  the options of the command
 
 def _load_config(folder: RunFolder, recipe_name: str | None, overrides: list[str]) -> TrainConfig:
     """The recipe that is named; else the run's own settings, so that they need not be repeated."""
+    from trainer.config import TrainConfig, recipe
+
     resumes = recipe_name is None and folder.holds_run()
     source = folder.config if resumes else recipe(recipe_name or _DEFAULT_RECIPE)
     return load_settings(TrainConfig, recipe=source, environ=os.environ, overrides=overrides)

@@ -10,13 +10,9 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from pairstream.demo.run import DemoPlan, run_demo
 from streaming.errors import SourceError
 from streaming.settings import load_settings
 from streaming.sources.spec import expand
-from trainer.config import TrainConfig, recipe
-from trainer.evaluation.scores import Verdict
-from trainer.evaluation.table import footnotes, score_table
 
 
 def demo_command(
@@ -38,6 +34,11 @@ def demo_command(
     Without --video, rooms are rendered into videos. Starts anew each time, but for the rendered
     rooms.
     """
+    from pairstream.demo.run import DemoPlan, run_demo
+    from trainer.config import TrainConfig, recipe
+    from trainer.evaluation.scores import Verdict
+    from trainer.evaluation.table import footnotes, score_table
+
     config = load_settings(
         TrainConfig, recipe=recipe("demo"), environ=os.environ, overrides=overrides or []
     )

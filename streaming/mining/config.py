@@ -17,7 +17,7 @@ _MIMIC: Final[dict[str, Any]] = {
     "min_inlier_ratio": 0.0,
     "min_coverage": 0.0,
     "min_agreement": 0.0,
-    "claim_slack": 0.0,
+    "visible_max": 1.0,
     "min_patch_correlation": -1.0,
     "reject_static": False,
     "overlap_min": 0.5,
@@ -87,9 +87,10 @@ class MiningConfig(Settings):
     """Share of the patches with keypoints in the overlap that must lie next to an inlier."""
     min_agreement: float = Field(default=0.5, ge=0.0, le=1.0)
     """Share of the textured patches in the overlap that must look alike in both views."""
-    claim_slack: float = Field(default=0.1, ge=0.0, le=1.0)
-    """How far above `overlap_max` the model's overlap may lie before partners that do not look
-    alike are taken out: off its plane a homography claims more overlap than there is."""
+    visible_max: float = Field(default=0.85, ge=0.0, le=1.0)
+    """Share of a view that the model may place inside the other, at most. It may lie above
+    `overlap_max`: off its plane a homography claims more overlap than there is, and partners that
+    do not look alike are taken out."""
     min_patch_correlation: float = Field(default=0.3, ge=-1.0, le=1.0)
     """Textured patches that correlate less than this under the model are no partners."""
     reject_static: bool = True

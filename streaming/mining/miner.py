@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import deque
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from streaming.frames.quality import FrameFlaw
@@ -32,12 +33,27 @@ _KEPT_FRAMES: Final = 64
 """Frames of a video that are kept to be compared with, at most."""
 
 
+@dataclass(frozen=True, slots=True)
+class MinerState:
+    """What a miner knows beside the frames themselves; plain numbers, to be stored anywhere.
+
+    Attributes:
+        gap_s: where the search for the next frame begins.
+        rests_until_ns: frames before this time would make near duplicates.
+        spent_ns: times of recent frames that already are the first view of a pair.
+    """
+
+    gap_s: float
+    rests_until_ns: int
+    spent_ns: tuple[int, ...]
+
+
 class Miner:
     """Mines one source.
 
     In a video each frame is compared with earlier ones of its shot until one makes a pair with it
-    (see `GapSearch`). In an image set, which has no clock, each image is compared with all of the
-    last `image_set_window` ones.
+    (see `GapSearch`); no frame is the first view of two pairs. In an image set, which has no
+    clock, each image is compared with all of the last `image_set_window` ones.
 
     The frames of a source must come in their order. The same frames and settings give the same
     pairs, except for `mined_at_ns`, which comes from the clock.
@@ -75,7 +91,24 @@ class Miner:
         self._earlier: deque[Seen] = deque(
             maxlen=config.image_set_window if self._is_set else _KEPT_FRAMES
         )
+        self._last_kept_ns: int | None = None
         self._rests_until_ns = 0
+        self._spent_ns: deque[int] = deque(maxlen=_KEPT_FRAMES)
+
+    @property
+    def state(self) -> MinerState:
+        """To go on later, or elsewhere: see `restore`."""
+        return MinerState(self._search.gap_s, self._rests_until_ns, tuple(self._spent_ns))
+
+    def restore(self, state: MinerState) -> None:
+        """Makes a new miner go on like the one that `state` is from.
+
+        Call it first, then `remember` with the frames of the last `max_gap_s` at least, then
+        `process` with the following ones.
+        """
+        self._search.gap_s = state.gap_s
+        self._rests_until_ns = state.rests_until_ns
+        self._spent_ns.extend(state.spent_ns)
 
     def process(self, frame: Frame) -> list[Pair]:
         """Takes the next frame; gives the pairs of which it is the second view."""
@@ -107,12 +140,14 @@ class Miner:
         self._rests_until_ns = 0
 
     def _keep(self, seen: Seen) -> None:
-        if not self._is_set and self._earlier:
+        if not self._is_set and self._last_kept_ns is not None:
             # Denser sampling than the window can hold would shorten the longest gap.
             spacing_ns = self._config.max_gap_s * _NS_PER_S / _KEPT_FRAMES
-            if seen.timestamp_ns - self._earlier[-1].timestamp_ns < spacing_ns:
+            if seen.timestamp_ns - self._last_kept_ns < spacing_ns:
                 return
-        self._earlier.append(seen)
+        self._last_kept_ns = seen.timestamp_ns
+        if seen.timestamp_ns not in self._spent_ns:
+            self._earlier.append(seen)
 
     def _pairs_in_set(self, seen: Seen) -> list[Pair]:
         candidates = [(earlier, self._judge(earlier, seen)) for earlier in self._earlier]
@@ -134,7 +169,10 @@ class Miner:
                 probe.accept(index)
                 rest_s = self._config.anchor_spacing * gaps_s[index]
                 self._rests_until_ns = seen.timestamp_ns + round(rest_s * _NS_PER_S)
-                return [self._pair(self._earlier[index], seen, verdict)]
+                first = self._earlier[index]
+                del self._earlier[index]
+                self._spent_ns.append(first.timestamp_ns)
+                return [self._pair(first, seen, verdict)]
             probe.reject(index, verdict)
         return []
 

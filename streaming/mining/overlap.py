@@ -36,6 +36,18 @@ def lattice(view_size: int, patch_size: int, votes_per_side: int) -> NDArray[np.
     return positions
 
 
+def visible_share(
+    flow_12: NDArray[np.floating], flow_21: NDArray[np.floating], view_size: int
+) -> float:
+    """Share of the points of a view that lie inside the other, 0-1, in the view where it is less.
+
+    Finer than counting patches: a shift by half a patch can cost a row and a column of them.
+    """
+    low, high = np.float32(-0.5), np.float32(view_size - 0.5)
+    inside = [((flow >= low) & (flow < high)).all(axis=-1) for flow in (flow_12, flow_21)]
+    return min(float(np.count_nonzero(seen) / seen.size) for seen in inside)
+
+
 @lru_cache(maxsize=8)
 def identity_flow(view_size: int, patch_size: int, votes_per_side: int) -> NDArray[np.float32]:
     """The flow of views that are the same, read-only, shape (side, side, 2)."""

@@ -11,7 +11,7 @@ import numpy as np
 from streaming.mining.coverage import coverage
 from streaming.mining.geometry import TwoViewModel, estimate_homography
 from streaming.mining.matching import match
-from streaming.mining.overlap import correspond, identity_flow, overlap
+from streaming.mining.overlap import correspond, identity_flow, overlap, visible_share
 from streaming.mining.photometry import Likeness, agreement, likeness, stands_still
 from streaming.mining.views import to_grey
 from streaming.records import TwoView
@@ -117,9 +117,10 @@ def judge(
     flow_12, flow_21 = fit.model.flows(config.view_size, config.patch_size, config.votes_per_side)
     correspondence = correspond(flow_12, flow_21, config.view_size, config.patch_size)
     figures = replace(fit.figures, overlap=overlap(correspondence))
-    reason = _overlap_reason(correspondence, config, slack=config.claim_slack)
-    if reason is not None:
-        return Rejection(reason, figures)
+    if visible_share(flow_12, flow_21, config.view_size) > config.visible_max:
+        return Rejection(Reason.OVERLAP_TOO_HIGH, figures)
+    if overlap(correspondence) < config.overlap_min:
+        return Rejection(Reason.OVERLAP_TOO_LOW, figures)
     covered = min(
         coverage(features_1.keypoints, fit.inliers_1, correspondence >= 0, config.patch_size),
         coverage(features_2.keypoints, fit.inliers_2, _hit(correspondence), config.patch_size),
@@ -180,19 +181,13 @@ def _verify(
     # There something moves, is hidden, or lies far off the plane.
     unlike = moved.unlike(config.min_patch_correlation)
     verified = np.where(unlike, np.int16(-1), correspondence)
-    reason = _overlap_reason(verified, config, slack=0.0)
-    return verified, reason, replace(figures, overlap=overlap(verified))
-
-
-def _overlap_reason(
-    correspondence: NDArray[np.int16], config: MiningConfig, slack: float
-) -> Reason | None:
-    share = overlap(correspondence)
+    share = overlap(verified)
+    figures = replace(figures, overlap=share)
     if share < config.overlap_min:
-        return Reason.OVERLAP_TOO_LOW
-    if share > config.overlap_max + slack:
-        return Reason.OVERLAP_TOO_HIGH
-    return None
+        return verified, Reason.OVERLAP_TOO_LOW, figures
+    if share > config.overlap_max:
+        return verified, Reason.OVERLAP_TOO_HIGH, figures
+    return verified, None, figures
 
 
 def _hit(correspondence: NDArray[np.int16]) -> NDArray[np.bool_]:

@@ -121,7 +121,7 @@ def test_correspondence_without_seeing_is_chance(shifted_pairs, network):
     scores = by_metric(CorrespondenceTask(shifted_pairs, CONFIG).measure(network(), 0))
     for metric in ("accuracy", "accuracy_within_1"):
         assert scores[metric].per_sample.mean() < scores[metric].chance + 0.03
-    assert scores["accuracy"].chance == pytest.approx(1 / GRID**2)
+    assert scores["accuracy"].chance == pytest.approx(1 / GRID**2)  # nothing stays in place
 
 
 def test_correspondence_says_which_network_is_better(shifted_pairs):
@@ -256,3 +256,10 @@ def test_standardiser_takes_scale_and_offset_away():
     torch.testing.assert_close(
         Standardiser(features)(features), Standardiser(scaled)(scaled), rtol=1e-2, atol=1e-2
     )
+
+
+def test_chance_knows_that_patches_may_stay_where_they_are(shifted_pairs):
+    stay = np.tile(np.arange(GRID**2, dtype=np.int16), (24, 1))
+    task = CorrespondenceTask(replace(shifted_pairs, correspondence=stay), CONFIG)
+    for score in task.measure(position_network(), 0):
+        assert score.per_sample.mean() == score.chance == 1

@@ -35,7 +35,7 @@ class CorrespondenceConfig(Settings):
     """Nearest neighbours of patch features between the views of held-out pairs."""
 
     layers: tuple[Annotated[float, Field(gt=0, le=1)], ...] = Field(
-        default=(0.5, 0.75, 1.0), min_length=1
+        default=(0.25, 0.5, 0.75, 1.0), min_length=1
     )
     """Encoder layers to try, as fractions of its depth; one part of the pairs chooses the best."""
 
@@ -53,7 +53,7 @@ class DepthConfig(Settings):
     """Views a step."""
     cells: PositiveInt = 4
     """Depths that the head predicts along each side of a patch; the map is interpolated."""
-    learning_rates: tuple[PositiveFloat, ...] = Field(default=(1e-3, 3e-3, 1e-2), min_length=1)
+    learning_rates: tuple[PositiveFloat, ...] = Field(default=(3e-4, 1e-3, 3e-3), min_length=1)
     """Tried one after the other; the validation views choose."""
     weight_decay: float = Field(default=1e-2, ge=0)
     """Decoupled weight decay of AdamW."""

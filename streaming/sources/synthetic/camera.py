@@ -69,9 +69,7 @@ def pose(
         pitch: radians above the horizon.
         roll: radians, clockwise about the view direction.
     """
-    forward = np.array(
-        [np.cos(yaw) * np.cos(pitch), np.sin(yaw) * np.cos(pitch), np.sin(pitch)]
-    )
+    forward = np.array([np.cos(yaw) * np.cos(pitch), np.sin(yaw) * np.cos(pitch), np.sin(pitch)])
     level = np.array([np.sin(yaw), -np.cos(yaw), 0.0])
     below = np.cross(forward, level)
     right = np.cos(roll) * level + np.sin(roll) * below

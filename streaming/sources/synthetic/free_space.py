@@ -68,14 +68,15 @@ class FreeSpace:
     def middle(self) -> NDArray[np.float64]:
         """The place with the most room around it, (2,)."""
         row, column = np.unravel_index(int(self._clearance.argmax()), self._clearance.shape)
-        return self._origin + (np.array([column, row]) + 0.5) * _CELL_M
+        return np.asarray(self._origin + (np.array([column, row]) + 0.5) * _CELL_M)
 
     def random_places(self, rng: Generator, count: int) -> NDArray[np.float64]:
         """Clear places, uniform over the free area, (count, 2)."""
         row, column = np.nonzero(self._clearance >= min(1.3 * _REACH_M, 0.95 * self.widest_m))
         pick = rng.integers(len(row), size=count)
         inside = rng.uniform(0, 1, (count, 2))
-        return self._origin + (np.stack([column[pick], row[pick]], 1) + inside) * _CELL_M
+        cells = np.stack([column[pick], row[pick]], 1) + inside
+        return np.asarray(self._origin + cells * _CELL_M)
 
 
 def _surface_points(triangles: NDArray[np.float64]) -> NDArray[np.float64]:

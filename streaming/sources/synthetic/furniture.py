@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from streaming.sources.synthetic.meshes import (
     Item,
     ObjectClass,
@@ -106,7 +108,7 @@ def sofa(rng: Generator) -> Piece:
     ]
     for x in rng.uniform(-0.35, 0.35, int(rng.integers(1, 4))) * width:
         cushion = box((0, 0, 0.58), (0.36, 0.13, 0.34), _cloth(rng))
-        parts.append(cushion.moved(rng.uniform(-0.4, 0.4), (x, depth / 2 - 0.34, 0.0)))
+        parts.append(cushion.moved(rng.uniform(-0.4, 0.4), np.array([x, depth / 2 - 0.34, 0.0])))
     return combine(ObjectClass.SOFA, parts), (width, depth)
 
 
@@ -190,7 +192,10 @@ def ball(rng: Generator) -> Piece:
     """A ball on the floor."""
     radius = rng.uniform(0.12, 0.3)
     skin = _cloth(rng) if rng.random() < 0.5 else _solid(rng)
-    return combine(ObjectClass.BALL, [sphere((0, 0, radius), radius, skin)]), (2 * radius, 2 * radius)
+    return combine(ObjectClass.BALL, [sphere((0, 0, radius), radius, skin)]), (
+        2 * radius,
+        2 * radius,
+    )
 
 
 def crate(rng: Generator) -> Piece:

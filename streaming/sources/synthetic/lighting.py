@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 
 from streaming.sources.synthetic.meshes import rotation_z
+from streaming.sources.synthetic.textures import to_picture
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -74,7 +75,7 @@ def _shaded(texture: NDArray[np.uint8], light: NDArray[np.float32]) -> NDArray[n
     # A display shows about the square root of the light; the cap keeps texture in bright spots.
     factor = np.minimum(np.sqrt(np.maximum(light, 0)), 1.35)
     full = cv2.resize(factor, (width, height), interpolation=cv2.INTER_LINEAR)
-    return np.clip(texture * full, 0, 255).astype(np.uint8)
+    return to_picture(texture * full)
 
 
 def _light(
@@ -133,7 +134,8 @@ def _blocked(
         origin = turn @ (start - centre[:, None])
         ray = (turn @ (end.astype(np.float32) - centre))[:, None] - origin
         inverse = 1 / np.where(np.abs(ray) < 1e-6, np.float32(1e-6), ray)
-        middle, half = -origin * inverse, np.abs(inverse) * np.float32(block.half_size)[:, None]
+        reach = block.half_size.astype(np.float32)[:, None]
+        middle, half = -origin * inverse, np.abs(inverse) * reach
         enter, leave = (middle - half).max(0), (middle + half).min(0)
         # A start inside a block is on the block's own rounded surface.
         hit |= (enter < leave) & (enter > 0) & (enter < 1)

@@ -145,7 +145,10 @@ def quad(
 
 
 def box(
-    centre: Sequence[float], size: Sequence[float], material: Material, front: Material | None = None
+    centre: Sequence[float],
+    size: Sequence[float],
+    material: Material,
+    front: Material | None = None,
 ) -> Item:
     """An upright box; `front` paints the side that faces -y."""
     x, y, z = size
@@ -164,7 +167,10 @@ def box(
 
 
 def revolved(
-    base: Sequence[float], profile: Sequence[tuple[float, float]], material: Material, sides: int = 24
+    base: Sequence[float],
+    profile: Sequence[tuple[float, float]],
+    material: Material,
+    sides: int = 24,
 ) -> Item:
     """A solid of revolution about the vertical through `base`.
 
@@ -186,7 +192,8 @@ def revolved(
     ) + np.asarray(base, dtype=np.float64)
     outline_m = float(np.hypot(np.diff(radius), np.diff(height)).sum())
     widest = float(radius.max())
-    centre = np.asarray(base) + (0.0, 0.0, (height.max() + height.min()) / 2)
+    middle = (float(height.max()) + float(height.min())) / 2
+    centre = np.asarray(base, np.float64) + np.array([0.0, 0.0, middle])
     half_size = np.array([0.8 * widest, 0.8 * widest, np.ptp(height) / 2])
     patch = Patch(points, _paint(material, outline_m, 2 * np.pi * widest))
     return Item(ObjectClass.NOTHING, (patch,), (Block(centre, half_size),))
@@ -226,7 +233,10 @@ def to_mesh(item: Item, instance: int) -> Mesh:
         triangles.append(faces)
         first += rows * columns
     points, faces = np.concatenate(vertices), np.concatenate(triangles)
-    edge_1, edge_2 = points[faces[:, 1]] - points[faces[:, 0]], points[faces[:, 2]] - points[faces[:, 0]]
+    edge_1, edge_2 = (
+        points[faces[:, 1]] - points[faces[:, 0]],
+        points[faces[:, 2]] - points[faces[:, 0]],
+    )
     has_area = np.linalg.norm(np.cross(edge_1, edge_2), axis=1) > 1e-12
     return Mesh(points, faces[has_area], np.concatenate(places), texture, item.kind, instance)
 
@@ -239,7 +249,7 @@ def _pack(
         return pictures[0], [(0, 0)]
     rim = _GUTTER_TEXELS
     area = sum((p.shape[0] + 2 * rim) * (p.shape[1] + 2 * rim) for p in pictures)
-    width = max(int(area**0.5), max(p.shape[1] + 2 * rim for p in pictures))
+    width = max([int(area**0.5), *(p.shape[1] + 2 * rim for p in pictures)])
     corners = [(0, 0)] * len(pictures)
     left = top = row_height = 0
     for number in sorted(range(len(pictures)), key=lambda n: -pictures[n].shape[0]):

@@ -15,6 +15,8 @@ from streaming.sources.synthetic.free_space import FreeSpace
 from streaming.sources.synthetic.spec import PathKind
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.random import Generator
     from numpy.typing import NDArray
 
@@ -29,8 +31,8 @@ _START_ATTEMPTS: Final = 40
 _WAYPOINT_ATTEMPTS: Final = 60
 _SHORTEST_LEG_M: Final = 0.7
 _GRID_S: Final = 0.05
-_SMOOTHING_S: Final = 1.4
-_BEND: Final = np.linspace(0, 1, 24)[:, None]
+_SMOOTHING_S: Final = 1.8
+_BEND: Final = np.linspace(0, 1, 64)[:, None]
 
 
 def camera_path(
@@ -80,16 +82,16 @@ def outside_pose(scene: Scene, camera: Camera, angle: float, lift: float) -> Num
 
 def _walk(space: FreeSpace, times_s: Numbers, rng: Generator) -> Numbers:
     # A track of its own generator: a longer video begins with the frames of a shorter one.
-    track = _track(space, _WALK_M_PER_S * float(times_s[-1]) + 3.0, rng.spawn(1)[0])
+    track = _track(space, _WALK_M_PER_S * float(times_s[-1]) + 7.0, rng.spawn(1)[0])
     travelled = np.append(0.0, np.cumsum(np.linalg.norm(np.diff(track, axis=0), axis=1)))
 
     def place_at(along_m: Numbers) -> Numbers:
         return np.stack([np.interp(along_m, travelled, track[:, axis]) for axis in (0, 1)], axis=1)
 
-    grid = np.arange(0.0, float(times_s[-1]) + 2.0, _GRID_S)
+    grid = np.arange(0.0, float(times_s[-1]) + 3 * _SMOOTHING_S, _GRID_S)
     ahead = place_at(_WALK_M_PER_S * grid + 1.0) - place_at(_WALK_M_PER_S * grid)
     heading = _smooth(np.unwrap(np.arctan2(ahead[:, 1], ahead[:, 0])))
-    yaw = np.interp(times_s, grid, heading) + _wander(times_s, rng, np.radians(15), (0.05, 0.12))
+    yaw = np.interp(times_s, grid, heading) + _wander(times_s, rng, np.radians(11), (0.05, 0.12))
     pitch = np.radians(-6) + _wander(times_s, rng, np.radians(5), (0.06, 0.12))
     height = eye_height(space, rng) + _wander(times_s, rng, 0.012, (1.6, 2.0))
     place = np.column_stack([place_at(_WALK_M_PER_S * times_s), height])
@@ -113,23 +115,26 @@ def _track(space: FreeSpace, length_m: float, rng: Generator) -> Numbers:
     return np.concatenate(arcs)
 
 
-def _next_waypoint(space: FreeSpace, last: list[Numbers], rng: Generator) -> Numbers:
+def _next_waypoint(space: FreeSpace, last: Sequence[Numbers], rng: Generator) -> Numbers:
     """The tried place that turns the track least; back to where it came from if none is clear."""
     best, best_turn = last[0], np.inf
     before = last[1] - last[0]
     for place in space.random_places(rng, _WAYPOINT_ATTEMPTS):
         leg = place - last[1]
-        reach = np.linalg.norm(leg)
-        turn = -float(leg @ before) / max(float(reach * np.linalg.norm(before)), 1e-9)
+        reach = float(np.linalg.norm(leg))
+        turn = -float(leg @ before) / max(reach * float(np.linalg.norm(before)), 1e-9)
         turn += float(rng.uniform(0, 0.8))
-        if reach > _SHORTEST_LEG_M and turn < best_turn and space.is_clear(_arc(*last, place)):
-            best, best_turn = place, turn
+        if reach > _SHORTEST_LEG_M and turn < best_turn:
+            # The leg itself too: a track that turns back walks on it.
+            way = np.concatenate([_arc(last[0], last[1], place), last[1] + _BEND * leg])
+            if space.is_clear(way):
+                best, best_turn = place, turn
     return best
 
 
 def _arc(before: Numbers, corner: Numbers, after: Numbers) -> Numbers:
     start, end = (before + corner) / 2, (corner + after) / 2
-    return (1 - _BEND) ** 2 * start + 2 * _BEND * (1 - _BEND) * corner + _BEND**2 * end
+    return np.asarray((1 - _BEND) ** 2 * start + 2 * _BEND * (1 - _BEND) * corner + _BEND**2 * end)
 
 
 def _orbit_inside(space: FreeSpace, times_s: Numbers, rng: Generator) -> Numbers:

@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from streaming.sources.synthetic.textures import blended, earthen, noise, planks, random_colour, stained
+from streaming.sources.synthetic.textures import (
+    blended,
+    earthen,
+    noise,
+    planks,
+    random_colour,
+    stained,
+    to_picture,
+)
 
 if TYPE_CHECKING:
     from numpy.random import Generator
@@ -39,7 +47,7 @@ def _framed(rng: Generator, inner: Material) -> Material:
 
     def paint(height: int, width: int) -> Picture:
         picture = np.empty((height, width, 3), np.uint8)
-        picture[:] = np.uint8(frame_colour)
+        picture[:] = frame_colour
         picture[frame:-frame, frame:-frame] = 225
         rim = frame + mount
         picture[rim:-rim, rim:-rim] = inner(height - 2 * rim, width - 2 * rim)
@@ -97,15 +105,17 @@ def _landscape(rng: Generator) -> Material:
             edge = height * (0.25 + 0.5 * share) - ridge
             land = np.arange(height)[:, None] > edge[None, :]
             tone = 1 + 0.9 * noise(rng, height, width, cell=(24, 40), octaves=4)
-            colour = np.float32(sky) * (1 - share) + np.float32(ground) * share
+            colour = np.asarray(sky, np.float32) * (1 - share)
+            colour += np.asarray(ground, np.float32) * share
             picture[land] = (colour * tone[..., None])[land]
-        return np.clip(picture, 0, 255).astype(np.uint8)
+        return to_picture(picture)
 
     return paint
 
 
 def _mosaic(rng: Generator) -> Material:
-    palette = np.float32([random_colour(rng, vivid=0.6, bright=0.65) for _ in range(6)])
+    colours = [random_colour(rng, vivid=0.6, bright=0.65) for _ in range(6)]
+    palette = np.array(colours, np.float32)
 
     def paint(height: int, width: int) -> Picture:
         field = noise(rng, height, width, cell=(90, 90), octaves=3)
@@ -114,17 +124,20 @@ def _mosaic(rng: Generator) -> Material:
         picked = palette[np.digitize(cells, np.linspace(-0.5, 0.5, 5))]
         picked *= rng.uniform(0.7, 1.25, (*cells.shape, 1)).astype(np.float32)
         picture = cv2.resize(picked, (width, height), interpolation=cv2.INTER_NEAREST)
-        return np.clip(picture, 0, 255).astype(np.uint8)
+        return to_picture(picture)
 
     return paint
 
 
 def _poster(rng: Generator) -> Material:
-    paper, ink = random_colour(rng, vivid=0.3, bright=0.85), random_colour(rng, vivid=0.6, bright=0.25)
+    paper, ink = (
+        random_colour(rng, vivid=0.3, bright=0.85),
+        random_colour(rng, vivid=0.6, bright=0.25),
+    )
 
     def paint(height: int, width: int) -> Picture:
         picture = np.empty((height, width, 3), np.uint8)
-        picture[:] = np.uint8(paper)
+        picture[:] = paper
         scribble(rng, picture[: height // 2], int(rng.integers(6, 18)))
         baseline = height // 2
         while baseline < height - 6:
@@ -145,7 +158,7 @@ def window(rng: Generator) -> Material:
     bars = int(rng.integers(2, 4)), int(rng.integers(2, 5))
 
     def paint(height: int, width: int) -> Picture:
-        picture = cv2.add(view(height, width), np.full((height, width, 3), 30, np.uint8))
+        picture = to_picture(view(height, width) + np.float32(30))
         bar = np.zeros((height, width), bool)
         for row in np.linspace(0, height - 1, bars[0] + 1):
             bar[max(0, int(row) - 5) : int(row) + 5] = True
@@ -207,7 +220,7 @@ def rug(rng: Generator) -> Material:
 
     def paint(height: int, width: int) -> Picture:
         quarter = np.empty((height // 2 + 1, width // 2 + 1, 3), np.uint8)
-        quarter[:] = np.uint8(ground)
+        quarter[:] = ground
         scribble(rng, quarter, 40)
         half = np.concatenate([quarter, quarter[::-1]])[:height]
         picture = np.concatenate([half, half[:, ::-1]], axis=1)[:, :width].copy()

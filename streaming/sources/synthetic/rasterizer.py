@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Final, Self
 
 import numpy as np
 import vtkmodules.vtkRenderingOpenGL2  # noqa: F401  registers the OpenGL classes
-from vtkmodules.util.numpy_support import numpy_to_vtk, numpy_to_vtkIdTypeArray, vtk_to_numpy
-from vtkmodules.vtkCommonCore import vtkLogger, vtkPoints, vtkUnsignedCharArray
+from vtkmodules.util.numpy_support import numpy_to_vtk, vtk_to_numpy
+from vtkmodules.vtkCommonCore import vtkDataArray, vtkLogger, vtkPoints, vtkUnsignedCharArray
 from vtkmodules.vtkCommonDataModel import vtkCellArray, vtkImageData, vtkPolyData
 from vtkmodules.vtkRenderingCore import (
     vtkActor,
@@ -51,12 +51,16 @@ class Rasterizer:
         return np.ascontiguousarray(self._looks.draw(pose, self._far(pose))[..., :3])
 
     def triangles(self, pose: NDArray[np.float64]) -> NDArray[np.int32]:
-        """The triangle in each pixel's centre, in `Scene.triangles`: int32 (height, width), or -1."""
+        """Index in `Scene.triangles` of what each pixel's centre shows, or -1.
+
+        Shape (height, width), int32.
+        """
         if self._numbers is None:
             self._numbers = _Canvas(self._camera, (0, 0, 0))
             self._numbers.add(_numbered(self._scene.triangles))
         colour = self._numbers.draw(pose, self._far(pose)).astype(np.int32)
-        return colour[..., 0] + (colour[..., 1] << 8) + (colour[..., 2] << 16) - 1
+        number = colour[..., 0] + (colour[..., 1] << 8) + (colour[..., 2] << 16)
+        return np.asarray(number - 1, np.int32)
 
     def close(self) -> None:
         """Releases the memory of the graphics library."""
@@ -92,7 +96,7 @@ class _Canvas:
         self._renderer = vtkRenderer()
         self._renderer.SetBackground(*(channel / 255 for channel in background))
         self._window = vtkRenderWindow()
-        self._window.SetOffScreenRendering(True)
+        self._window.SetOffScreenRendering(1)
         self._window.SetMultiSamples(0)
         self._window.SetSize(*self._size)
         self._window.AddRenderer(self._renderer)
@@ -113,8 +117,9 @@ class _Canvas:
         view.SetClippingRange(_NEAR_M, far)
         self._window.Render()
         width, height = self._size
-        self._window.GetRGBACharPixelData(0, 0, width - 1, height - 1, 0, self._pixels)
-        return vtk_to_numpy(self._pixels).reshape(height, width, 4)[::-1]
+        self._window.GetRGBACharPixelData(0, 0, width - 1, height - 1, 0, self._pixels, 0)
+        rows_from_below = np.asarray(vtk_to_numpy(self._pixels), np.uint8)  # type: ignore[no-untyped-call]  # VTK's
+        return rows_from_below.reshape(height, width, 4)[::-1]
 
     def close(self) -> None:
         self._renderer.RemoveAllViewProps()
@@ -122,15 +127,18 @@ class _Canvas:
         self._window.Finalize()
 
 
+def _data_array(values: NDArray[np.generic]) -> vtkDataArray:
+    """A copy that VTK owns."""
+    array: vtkDataArray = numpy_to_vtk(values, deep=True)  # type: ignore[no-untyped-call]  # VTK's
+    return array
+
+
 def _poly_data(vertices: NDArray[np.float64], triangles: NDArray[np.int64]) -> vtkPolyData:
     points = vtkPoints()
-    points.SetData(numpy_to_vtk(vertices.astype(np.float32), deep=True))
+    points.SetData(_data_array(vertices.astype(np.float32)))
     cells = vtkCellArray()
     starts = np.arange(0, 3 * len(triangles) + 1, 3, dtype=np.int64)
-    corners = np.ascontiguousarray(triangles.ravel(), dtype=np.int64)
-    cells.SetData(
-        numpy_to_vtkIdTypeArray(starts, deep=True), numpy_to_vtkIdTypeArray(corners, deep=True)
-    )
+    cells.SetData(_data_array(starts), _data_array(triangles.ravel()))
     data = vtkPolyData()
     data.SetPoints(points)
     data.SetPolys(cells)
@@ -139,12 +147,12 @@ def _poly_data(vertices: NDArray[np.float64], triangles: NDArray[np.int64]) -> v
 
 def _textured(mesh: Mesh) -> vtkActor:
     data = _poly_data(mesh.vertices, mesh.triangles)
-    data.GetPointData().SetTCoords(numpy_to_vtk(mesh.uv.astype(np.float32), deep=True))
+    data.GetPointData().SetTCoords(_data_array(mesh.uv.astype(np.float32)))
     height, width = mesh.texture.shape[:2]
     picture = vtkImageData()
     picture.SetDimensions(width, height, 1)
     texels = np.ascontiguousarray(mesh.texture.reshape(-1, 3))
-    picture.GetPointData().SetScalars(numpy_to_vtk(texels, deep=True))
+    picture.GetPointData().SetScalars(_data_array(texels))
     texture = vtkTexture()
     texture.SetInputData(picture)
     texture.InterpolateOn()
@@ -164,7 +172,7 @@ def _numbered(triangles: NDArray[np.float64]) -> vtkActor:
     number = np.arange(1, len(triangles) + 1)
     colours = np.stack([number & 255, (number >> 8) & 255, number >> 16], axis=1)
     data = _poly_data(triangles.reshape(-1, 3), np.arange(3 * len(triangles)).reshape(-1, 3))
-    data.GetCellData().SetScalars(numpy_to_vtk(colours.astype(np.uint8), deep=True))
+    data.GetCellData().SetScalars(_data_array(colours.astype(np.uint8)))
     mapper = vtkPolyDataMapper()
     mapper.SetInputData(data)
     mapper.SetScalarModeToUseCellData()

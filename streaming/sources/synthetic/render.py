@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Self
 
@@ -83,9 +84,7 @@ class SceneRenderer:
         """The picture and its truth from a camera-to-world pose (4, 4)."""
         image = self._rasterizer.image(pose)
         labels = self._truth.labels(self._rasterizer.triangles(pose), pose)
-        return RenderedFrame(
-            timestamp_ns, image, *labels, self._room, pose, self.camera.intrinsics
-        )
+        return RenderedFrame(timestamp_ns, image, *labels, self._room, pose, self.camera.intrinsics)
 
     def close(self) -> None:
         """Releases the memory of the graphics library."""
@@ -210,7 +209,7 @@ def _rasterizer(scene: Scene, camera: Camera) -> Rasterizer:
 def _shares(count: int, rooms: int) -> list[range]:
     """The numbers 0 to count - 1, dealt to the rooms in order."""
     edges = [room * count // rooms for room in range(rooms + 1)]
-    return [range(*edge) for edge in zip(edges[:-1], edges[1:], strict=True)]
+    return [range(first, end) for first, end in itertools.pairwise(edges)]
 
 
 def _timestamp_ns(spec: SyntheticSpec, number: int) -> int:
@@ -220,6 +219,6 @@ def _timestamp_ns(spec: SyntheticSpec, number: int) -> int:
 def _poses(
     spec: SyntheticSpec, renderer: SceneRenderer, room: int, count: int
 ) -> NDArray[np.float64]:
-    times_s = np.arange(count) * (spec.speed / spec.frames_per_s)
+    times_s = np.arange(count, dtype=np.float64) * (spec.speed / spec.frames_per_s)
     rng = np.random.default_rng([spec.seed, room, 1])
     return camera_path(renderer.scene, renderer.camera, spec.path, times_s, rng)

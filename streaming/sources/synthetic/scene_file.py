@@ -43,13 +43,15 @@ def load_scene(path: Path) -> Scene:
         raise SourceError(f"{path}: no such file; give file= a mesh that exists")
     try:
         loaded = trimesh.load_scene(path)
-        parts = [part for part in loaded.dump() if isinstance(part, trimesh.Trimesh)]
-    except Exception as error:  # noqa: BLE001  its readers raise whatever the damage causes
+        placed = [loaded.graph[node] for node in loaded.graph.nodes_geometry]
+    except Exception as error:
+        # Its readers raise whatever the damage causes.
         raise SourceError(f"{path}: cannot be read as a mesh ({error!r})") from error
-    parts = [part for part in parts if len(part.faces)]
+    parts = [(loaded.geometry[name], np.asarray(place)) for place, name in placed]
+    parts = [part for part in parts if len(getattr(part[0], "faces", ()))]
     if not parts:
         raise SourceError(f"{path}: holds no triangles; export it with its meshes")
-    meshes = tuple(_mesh(part, number) for number, part in enumerate(parts, start=1))
+    meshes = tuple(_mesh(part, place, number) for number, (part, place) in enumerate(parts, 1))
     triangles = np.concatenate([mesh.vertices[mesh.triangles] for mesh in meshes])
     return Scene(meshes, _BACKGROUND, enterable=is_enterable(triangles))
 
@@ -91,8 +93,9 @@ def _meets_front(
     return bool(determinant[first] > 0)
 
 
-def _mesh(part: Any, instance: int) -> Mesh:  # noqa: ANN401  trimesh has no types
-    vertices = np.asarray(part.vertices, np.float64) @ _UPRIGHT.T
+def _mesh(part: Any, place: NDArray[np.float64], instance: int) -> Mesh:  # noqa: ANN401  untyped
+    world = np.asarray(part.vertices, np.float64) @ place[:3, :3].T + place[:3, 3]
+    vertices = world @ _UPRIGHT.T
     triangles = np.asarray(part.faces, np.int64)
     corners = vertices[triangles]
     normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
@@ -100,21 +103,21 @@ def _mesh(part: Any, instance: int) -> Mesh:  # noqa: ANN401  trimesh has no typ
     triangles, normals = triangles[area > 0], normals[area > 0] / area[area > 0, None]
     uv, picture = getattr(part.visual, "uv", None), _picture(part.visual)
     if uv is not None and picture is not None:
-        place = np.stack([uv[:, 0], 1 - uv[:, 1]], axis=1)
-        return Mesh(vertices, triangles, place, picture, ObjectClass.MESH, instance)
-    colours = _face_colours(part.visual)[area > 0] * (0.7 + 0.3 * normals @ _LIGHT_FROM)[:, None]
+        spot = np.stack([uv[:, 0], 1 - uv[:, 1]], axis=1)
+        return Mesh(vertices, triangles, spot, picture, ObjectClass.MESH, instance)
+    colours = _face_colours(part)[area > 0] * (0.7 + 0.3 * normals @ _LIGHT_FROM)[:, None]
     side = int(np.ceil(np.sqrt(len(triangles))))
     swatches = np.zeros((side * side, 3), np.uint8)
     swatches[: len(triangles)] = colours.clip(0, 255)
     row, column = np.divmod(np.arange(len(triangles)), side)
-    place = np.repeat((np.stack([column, row], axis=1) + 0.5) / side, 3, axis=0)
+    spot = np.repeat((np.stack([column, row], axis=1) + 0.5) / side, 3, axis=0)
     corner_numbers = np.arange(3 * len(triangles)).reshape(-1, 3)
     sheet = swatches.reshape(side, side, 3)
     points = vertices[triangles].reshape(-1, 3)
-    return Mesh(points, corner_numbers, place, sheet, ObjectClass.MESH, instance)
+    return Mesh(points, corner_numbers, spot, sheet, ObjectClass.MESH, instance)
 
 
-def _picture(visual: Any) -> NDArray[np.uint8] | None:  # noqa: ANN401  trimesh has no types
+def _picture(visual: Any) -> NDArray[np.uint8] | None:  # noqa: ANN401  untyped
     """The base colour texture of a material times its colour factor."""
     material = getattr(visual, "material", None)
     picture = getattr(material, "baseColorTexture", None) or getattr(material, "image", None)
@@ -127,7 +130,13 @@ def _picture(visual: Any) -> NDArray[np.uint8] | None:  # noqa: ANN401  trimesh 
     return (texels * (np.asarray(factor[:3], np.float32) / 255)).astype(np.uint8)
 
 
-def _face_colours(visual: Any) -> NDArray[np.float64]:  # noqa: ANN401  trimesh has no types
+def _face_colours(part: Any) -> NDArray[np.float64]:  # noqa: ANN401  untyped
     """Red, green and blue of each face, (faces, 3)."""
-    colours = visual if visual.kind != "texture" else visual.to_color()
-    return np.asarray(colours.face_colors, np.float64)[:, :3]
+    match part.visual.kind:
+        case "texture":
+            colours = np.broadcast_to(part.visual.material.main_color, (len(part.faces), 4))
+        case "vertex":
+            colours = np.asarray(part.visual.vertex_colors, np.float64)[part.faces].mean(1)
+        case _:
+            colours = part.visual.face_colors
+    return np.asarray(colours, np.float64)[:, :3]

@@ -77,7 +77,7 @@ class SyntheticSpec(Settings):
 _FIELD_OF_KEY = {"fps": "frames_per_s"} | {
     name: name for name in ("file", "seed", "rooms", "frames", "speed", "path")
 }
-_KEY_OF_FIELD = {"frames_per_s": "fps", "width": "size", "height": "size"}
+_KEY_OF_FIELD = {"frames_per_s": "fps", "width": "size: width", "height": "size: height"}
 
 
 def parse_synthetic(uri: str) -> SyntheticSpec:
@@ -122,5 +122,4 @@ def _describe(error: ValidationError) -> str:
     if not detail["loc"]:
         return message
     field = str(detail["loc"][0])
-    name = f"{_KEY_OF_FIELD[field]} ({field})" if field in ("width", "height") else field
-    return f"{_KEY_OF_FIELD.get(field, field) if name == field else name}: {message}, not {detail['input']!r}"
+    return f"{_KEY_OF_FIELD.get(field, field)}: {message}, not {detail['input']!r}"

@@ -24,7 +24,12 @@ if TYPE_CHECKING:
 
 
 def noise(
-    rng: Generator, height: int, width: int, *, cell: tuple[float, float] = (64, 64), octaves: int = 5
+    rng: Generator,
+    height: int,
+    width: int,
+    *,
+    cell: tuple[float, float] = (64, 64),
+    octaves: int = 5,
 ) -> NDArray[np.float32]:
     """Sum of smoothed random grids, each half as coarse and 0.65 as strong as the one before.
 
@@ -54,7 +59,8 @@ def random_colour(
     hue = rng.uniform(*hues_deg) / 2
     saturation = np.clip(vivid + rng.normal(0, 0.12), 0, 1) * 255
     value = np.clip(bright + rng.normal(0, 0.1), 0.15, 1) * 255
-    red, green, blue = cv2.cvtColor(np.uint8([[[hue, saturation, value]]]), cv2.COLOR_HSV2RGB)[0, 0]
+    pixel = np.array([[[hue, saturation, value]]]).astype(np.uint8)
+    red, green, blue = cv2.cvtColor(pixel, cv2.COLOR_HSV2RGB)[0, 0]
     return float(red), float(green), float(blue)
 
 
@@ -66,14 +72,21 @@ def earthen(rng: Generator, *, vivid: float, bright: float) -> Colour:
 def blended(first: Colour, second: Colour, weight: NDArray[np.float32]) -> NDArray[np.float32]:
     """From one colour (weight 0) to the other (weight 1), float32 (height, width, 3)."""
     share = np.clip(weight, 0, 1)[..., None]
-    return np.float32(first) * (1 - share) + np.float32(second) * share
+    return np.asarray(
+        np.asarray(first, np.float32) * (1 - share) + np.asarray(second, np.float32) * share
+    )
+
+
+def to_picture(values: NDArray[np.floating]) -> Picture:
+    """Colours cut off at 0 and 255."""
+    return np.asarray(np.clip(values, 0, 255), np.uint8)
 
 
 def stained(rng: Generator, picture: NDArray[np.float32], strength: float) -> Picture:
     """Wear over a picture: blotches, so that no two places of a pattern are alike."""
     height, width = picture.shape[:2]
     shade = 1 + strength * noise(rng, height, width, cell=(90, 90), octaves=6)
-    return np.clip(picture * shade[..., None], 0, 255).astype(np.uint8)
+    return to_picture(picture * shade[..., None])
 
 
 def plaster(rng: Generator, colour: Colour, second: Colour) -> Material:
@@ -108,7 +121,7 @@ def masonry(rng: Generator, colour: Colour, mortar: Colour, size: tuple[int, int
         column = across // brick_width
         tone = rng.normal(1, 0.2, (row.max() + 1, column.max() + 1, 1))
         tint = rng.normal(0, 14, (row.max() + 1, column.max() + 1, 3))
-        bricks = np.float32(colour) * tone + tint
+        bricks = np.asarray(colour, np.float32) * tone + tint
         picture = bricks[row[:, None], column].astype(np.float32)
         joint = (np.arange(height)[:, None] % brick_height < 3) | (across % brick_width < 3)
         picture[joint] = mortar
@@ -131,7 +144,7 @@ def planks(rng: Generator, colour: Colour, plank_width: int = 26) -> Material:
         shade = tone[row[:, None], board] * (1 + 0.3 * grain + 0.09 * rings)
         end = (np.arange(width)[None, :] + start[row][:, None]) % 300 < 2
         shade[(np.arange(height) % plank_width < 2)[:, None] | end] *= 0.45
-        return stained(rng, np.float32(colour) * shade[..., None], 0.25)
+        return stained(rng, np.asarray(colour, np.float32) * shade[..., None], 0.25)
 
     return paint
 
@@ -146,7 +159,9 @@ def flagstones(rng: Generator, colour: Colour, mortar: Colour, cell: int = 70) -
         _, label = cv2.distanceTransformWithLabels(
             background, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
         )
-        stones = np.float32(colour) * rng.normal(1, 0.22, (label.max() + 1, 1)).astype(np.float32)
+        stones = np.asarray(colour, np.float32) * rng.normal(1, 0.22, (label.max() + 1, 1)).astype(
+            np.float32
+        )
         stones += rng.normal(0, 12, (label.max() + 1, 3)).astype(np.float32)
         picture = stones[label]
         edge = cv2.morphologyEx(label.astype(np.float32), cv2.MORPH_GRADIENT, np.ones((3, 3)))

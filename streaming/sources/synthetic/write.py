@@ -49,4 +49,5 @@ def write_video(
     except OSError as error:
         raise SourceError(f"{path}: cannot be written ({error.strerror or error})") from error
     finally:
-        unfinished.unlink(missing_ok=True)
+        if unfinished.exists():
+            unfinished.unlink()

@@ -36,8 +36,9 @@ HELD_OUT_SEED: Final = 1_000_000_000
 
 _DATA_VERSION: Final = 1
 """To be raised whenever the same seed gives other pictures or labels."""
-_SAMPLES_PER_ROOM: Final = 8
-"""Making a room costs as much as rendering many views of it."""
+# Making a room costs as much as rendering many views of it, but only rooms differ in scale.
+_VIEWS_PER_ROOM: Final = 4
+_PAIRS_PER_ROOM: Final = 8
 
 
 class Part(enum.IntEnum):
@@ -111,7 +112,7 @@ def _spec(part: Part, count: int, image_size: int) -> SyntheticSpec:
     """Frames of a video's shape, squashed to square views as in mining, and twice their size."""
     return SyntheticSpec(
         seed=HELD_OUT_SEED + part,
-        rooms=-(-count // _SAMPLES_PER_ROOM),
+        rooms=-(-count // (_PAIRS_PER_ROOM if part is Part.TEST else _VIEWS_PER_ROOM)),
         frames=count,
         width=2 * round(image_size * 4 / 3),
         height=2 * image_size,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-import torch
 from torch.nn import functional
 
 from trainer.evaluation.config import TaskName
@@ -29,8 +28,8 @@ _CHOOSING_SHARE: Final = 4
 class CorrespondenceTask:
     """For each patch of view 1 the patch of view 2 with the most similar features.
 
-    A network that knows positions alone must not score, although a patch seldom moves far: the
-    mean feature of each position over all views is taken off first, for every network alike.
+    Chance is the better of two ways not to look: a uniform guess, and the same place in view 2,
+    which is what a network gets that knows positions alone.
     """
 
     name = TaskName.CORRESPONDENCE
@@ -82,8 +81,10 @@ class CorrespondenceTask:
         )
 
     def _chance(self, columns: int, radius: int) -> float:
-        chances = [chance_patch_accuracy(self._true[n], columns, radius) for n in self._scored]
-        return float(np.mean(chances))
+        uniform = [chance_patch_accuracy(self._true[n], columns, radius) for n in self._scored]
+        patches = np.arange(self._true.shape[1])
+        unmoved = [patch_accuracy(patches, self._true[n], columns, radius) for n in self._scored]
+        return float(max(np.mean(uniform), np.mean(unmoved)))
 
 
 def nearest_patches(features_1: Tensor, features_2: Tensor) -> NDArray[np.int64]:
@@ -96,7 +97,6 @@ def nearest_patches(features_1: Tensor, features_2: Tensor) -> NDArray[np.int64]
     Returns:
         Shape (n, patches), row-major indices of patches.
     """
-    position_mean = torch.cat([features_1, features_2]).mean(dim=0)
-    unit_1 = functional.normalize(features_1 - position_mean, dim=-1)
-    unit_2 = functional.normalize(features_2 - position_mean, dim=-1)
+    unit_1 = functional.normalize(features_1, dim=-1)
+    unit_2 = functional.normalize(features_2, dim=-1)
     return (unit_1 @ unit_2.transpose(1, 2)).argmax(dim=2).numpy()
