@@ -48,7 +48,7 @@ bench: $(INSTALLED)
 	@for script in benchmarks/*.py; do $(BIN)/python $$script || exit 1; done
 
 lock:
-	$(BIN)/uv pip compile pyproject.toml --universal --all-extras --python-version 3.11 \
+	$(BIN)/uv pip compile --quiet pyproject.toml --universal --all-extras --python-version 3.11 \
 		--no-emit-index-url --no-annotate --no-header --upgrade --output-file requirements.lock
 
 clean:

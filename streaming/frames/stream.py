@@ -12,6 +12,7 @@ from streaming.frames.report import FrameReport, LossReason
 from streaming.frames.sampling import Sampler, SamplingConfig
 from streaming.records import Frame, Source, SourceKind
 from streaming.sources.images import list_images, read_image
+from streaming.sources.synthetic.render import render_images
 from streaming.sources.synthetic.spec import SyntheticSpec, parse_synthetic
 
 if TYPE_CHECKING:
@@ -124,15 +125,9 @@ def _image_set(source: Source, sampling: SamplingConfig, report: FrameReport) ->
 def _synthetic(
     source: Source, spec: SyntheticSpec, sampler: Sampler, max_side_px: int, report: FrameReport
 ) -> Iterator[Frame]:
-    try:
-        from streaming.sources.synthetic.render import render  # noqa: PLC0415  an optional extra
-    except ModuleNotFoundError as error:
-        raise SourceError("synthetic sources need `pip install 'pairstream[synthetic]'`") from error
-    for rendered in render(spec):
+    for timestamp_ns, image in render_images(spec, wanted=sampler.take):
         report.decoded += 1
-        if sampler.take(rendered.timestamp_ns):
-            report.sampled += 1
-            image = shrink(rendered.image, max_side_px)
-            yield Frame(source.source_id, rendered.timestamp_ns, image)
+        report.sampled += 1
+        yield Frame(source.source_id, timestamp_ns, shrink(image, max_side_px))
         if sampler.done:
             return

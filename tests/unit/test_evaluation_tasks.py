@@ -84,7 +84,9 @@ def shifted_pairs():
         target = np.arange(GRID * GRID).reshape(GRID, GRID)
         true[n, down:, right:] = target[: GRID - down, : GRID - right]
     return MatchedPairs(
-        ViewPairs(view_1, view_2), true.reshape(24, -1), np.zeros((24, SIZE, SIZE), np.float32)
+        ViewPairs(view_1, view_2, np.arange(24)),
+        true.reshape(24, -1),
+        np.zeros((24, SIZE, SIZE), np.float32),
     )
 
 
@@ -96,7 +98,7 @@ def depth_views(seed, count, *, shuffled=False):
     depths = np.exp(level[:, 0] * np.log(8)).astype(np.float32)
     if shuffled:
         depths = depths[rng.permutation(count)]
-    return LabelledViews(images.astype(np.uint8), depths)
+    return LabelledViews(images.astype(np.uint8), depths, np.arange(count))
 
 
 def depth_task(*, shuffled=False, config=CONFIG):
@@ -126,7 +128,7 @@ def test_correspondence_without_seeing_is_chance(shifted_pairs, network):
 
 def test_correspondence_says_which_network_is_better(shifted_pairs):
     task = CorrespondenceTask(shifted_pairs, CONFIG)
-    seeds = repeat_seeds(0, 2)
+    seeds = repeat_seeds(0, 4)
     better = score_task(task, seeing_network(), blind_network, seeds)
     worse = score_task(task, blind_network(), lambda _seed: seeing_network(), seeds)
     same = score_task(task, seeing_network(), lambda _seed: seeing_network(), seeds)

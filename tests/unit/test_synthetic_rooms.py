@@ -8,10 +8,12 @@ from streaming.errors import SourceError
 from streaming.sources.synthetic.camera import make_camera
 from streaming.sources.synthetic.free_space import FreeSpace
 from streaming.sources.synthetic.lighting import Light, lit
-from streaming.sources.synthetic.meshes import CLASS_NAMES, Item, ObjectClass, box, quad, to_mesh
+from streaming.sources.synthetic.meshes import CLASS_NAMES, Item, ObjectClass, to_mesh
 from streaming.sources.synthetic.paths import camera_path
+from streaming.sources.synthetic.pictures import random_picture
 from streaming.sources.synthetic.rooms import make_room
 from streaming.sources.synthetic.scene import Scene
+from streaming.sources.synthetic.solids import box, quad
 from streaming.sources.synthetic.spec import PathKind, SyntheticSpec
 
 
@@ -85,6 +87,14 @@ def test_surfaces_are_textured_at_a_scale_seen_across_a_room(rooms):
             grey = cv2.cvtColor(mesh.texture, cv2.COLOR_RGB2GRAY)
             seen = cv2.resize(grey, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA)
             assert seen.std() > 8
+
+
+@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("side", [(40, 40), (60, 260), (200, 90)])
+def test_pictures_are_painted_at_every_size(seed, side):
+    picture = random_picture(np.random.default_rng(seed))(*side)
+    assert (picture.dtype, picture.shape) == (np.uint8, (*side, 3))
+    assert picture.std() > 8
 
 
 def test_a_block_casts_a_shadow_where_it_stands_before_the_lamp():

@@ -77,8 +77,9 @@ class EvalConfig(Settings):
     """Tasks to run, in this order."""
     seed: int = Field(default=0, ge=0)
     """Seed of masks, heads and random initialisations."""
-    repeats: PositiveInt = 3
-    """Random initialisations to compare with; masks and heads are drawn anew in each."""
+    repeats: int = Field(default=5, ge=1)
+    """Random initialisations to compare with; masks and heads are drawn anew in each. Fewer than
+    four are seldom enough to tell a difference from noise, one never is."""
     batch_size: PositiveInt = 32
     """Views that go through the encoder at once."""
     data: DataConfig = DataConfig()

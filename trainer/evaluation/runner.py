@@ -182,5 +182,5 @@ class _Data:
             labelled_views(part, count, self._model_config.image_size, self._cache_dir)
             for part, count in counts.items()
         )
-        test = LabelledViews(pairs.pairs.view_1, pairs.depths_m)
+        test = LabelledViews(pairs.pairs.view_1, pairs.depths_m, pairs.pairs.scenes)
         return DepthTask(labelled, validation, test, self._config)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 import math
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -14,8 +14,11 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-NOISE_FACTOR = 2.0
-"""A difference counts when it is beyond this many standard errors."""
+# Student's t for 95 % of both sides by degrees of freedom; from 11 on, the value at 11 is kept to.
+_STUDENT_T: Final = (
+    *(12.71, 4.303, 3.182, 2.776, 2.571, 2.447),
+    *(2.365, 2.306, 2.262, 2.228, 2.201),
+)
 
 
 class Verdict(enum.StrEnum):
@@ -24,7 +27,7 @@ class Verdict(enum.StrEnum):
     BETTER = "better"
     WORSE = "worse"
     SAME = "same"
-    """The difference is within the noise of scenes and repeats."""
+    """The difference is within the noise of scenes and random initialisations."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,7 @@ class Measurement:
         unit: its unit; empty for shares and ratios.
         higher_is_better: the direction.
         per_sample: float64, shape (samples,): the metric of each pair or view, in a fixed order.
+        scenes: int64, shape (samples,): the scene of each; samples of one scene are alike.
         chance: what is reached without looking at the picture; None where nothing is to guess.
     """
 
@@ -43,6 +47,7 @@ class Measurement:
     unit: str
     higher_is_better: bool
     per_sample: NDArray[np.float64]
+    scenes: NDArray[np.int64]
     chance: float | None = None
 
 
@@ -60,8 +65,10 @@ class Score:
         baseline: mean of the random initialisations over samples and repeats.
         baseline_deviation: standard deviation of `baseline` between repeats.
         chance: what is reached without looking at the picture, or None.
-        noise: standard error of `value - baseline`, from the spread over samples and repeats.
+        noise: how far `value - baseline` of another random initialisation on other scenes would
+            be from 0, in 95 % of cases; None with one scene or one repeat, which cannot tell.
         samples: number of pairs or views.
+        scenes: number of scenes that they are from.
         repeats: number of seeds.
     """
 
@@ -74,8 +81,9 @@ class Score:
     baseline: float
     baseline_deviation: float
     chance: float | None
-    noise: float
+    noise: float | None
     samples: int
+    scenes: int
     repeats: int
 
     @property
@@ -84,7 +92,7 @@ class Score:
         gain = self.value - self.baseline
         if not self.higher_is_better:
             gain = -gain
-        if self.samples < 2 or abs(gain) <= NOISE_FACTOR * self.noise:
+        if self.noise is None or abs(gain) <= self.noise:
             return Verdict.SAME
         return Verdict.BETTER if gain > 0 else Verdict.WORSE
 
@@ -110,9 +118,6 @@ def compare(task: str, trained: Sequence[Measurement], baseline: Sequence[Measur
     baselines = np.stack([measurement.per_sample for measurement in baseline])
     if not (np.isfinite(values).all() and np.isfinite(baselines).all()):
         raise ValueError(f"{task}: {first.metric} is not finite")
-    differences = values - baselines
-    over_samples = _standard_error(differences.mean(axis=0))
-    over_repeats = _standard_error(differences.mean(axis=1))
     return Score(
         task=task,
         metric=first.metric,
@@ -123,8 +128,9 @@ def compare(task: str, trained: Sequence[Measurement], baseline: Sequence[Measur
         baseline=float(baselines.mean()),
         baseline_deviation=_deviation(baselines.mean(axis=1)),
         chance=first.chance,
-        noise=math.hypot(over_samples, over_repeats),
+        noise=_noise(values - baselines, first.scenes),
         samples=values.shape[1],
+        scenes=len(np.unique(first.scenes)),
         repeats=len(trained),
     )
 
@@ -133,5 +139,23 @@ def _deviation(values: NDArray[np.float64]) -> float:
     return float(values.std(ddof=1)) if len(values) > 1 else 0.0
 
 
-def _standard_error(values: NDArray[np.float64]) -> float:
-    return _deviation(values) / math.sqrt(len(values))
+def _noise(differences: NDArray[np.float64], scenes: NDArray[np.int64]) -> float | None:
+    """95 % half-width of differences (repeats, samples), scenes and repeats taken as independent.
+
+    One trained model stands against the spread of random ones, not against their mean: a further
+    random one would deviate from that mean by their whole deviation.
+    """
+    of_samples = differences.mean(axis=0)
+    of_scenes = np.array([of_samples[scenes == scene].mean() for scene in np.unique(scenes)])
+    of_repeats = differences.mean(axis=1)
+    if len(of_scenes) < 2 or len(of_repeats) < 2:
+        return None
+    over_scenes = _deviation(of_scenes) / math.sqrt(len(of_scenes))
+    over_repeats = _deviation(of_repeats) * math.sqrt(1 + 1 / len(of_repeats))
+    return math.hypot(
+        _student_t(len(of_scenes) - 1) * over_scenes, _student_t(len(of_repeats) - 1) * over_repeats
+    )
+
+
+def _student_t(degrees: int) -> float:
+    return _STUDENT_T[min(degrees, len(_STUDENT_T)) - 1]

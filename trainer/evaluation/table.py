@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from rich.table import Table
 
-from trainer.evaluation.scores import NOISE_FACTOR, Verdict
+from trainer.evaluation.scores import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,5 +49,5 @@ def footnotes(scores: Sequence[Score]) -> list[str]:
     repeats = max(score.repeats for score in scores)
     return [
         f"mean ± deviation over {repeats} seeds; ↑ higher is better, ↓ lower is better",
-        f"better or worse: beyond {NOISE_FACTOR:g} standard errors over samples and seeds",
+        "better or worse: beyond the 95 % noise of scenes and of random initialisations",
     ]

@@ -10,16 +10,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from streaming.sources.synthetic.meshes import (
-    Item,
-    ObjectClass,
-    box,
-    combine,
-    cylinder,
-    revolved,
-    sphere,
-)
-from streaming.sources.synthetic.pictures import books, drawers, random_picture
+from streaming.sources.synthetic.fittings import books, drawers
+from streaming.sources.synthetic.meshes import Item, ObjectClass, combine
+from streaming.sources.synthetic.pictures import random_picture
+from streaming.sources.synthetic.solids import box, cylinder, revolved, sphere
 from streaming.sources.synthetic.textures import (
     earthen,
     fabric,
@@ -35,7 +29,7 @@ if TYPE_CHECKING:
 
     from numpy.random import Generator
 
-    from streaming.sources.synthetic.meshes import Material
+    from streaming.sources.synthetic.textures import Material
 
     Piece = tuple[Item, tuple[float, float]]
     Builder = Callable[[Generator], Piece]

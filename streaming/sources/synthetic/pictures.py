@@ -1,4 +1,4 @@
-"""Pictures that hang, stand or lie in a room: paintings, posters, windows, doors, books, rugs.
+"""Pictures that hang or lie in a room: paintings, landscapes, mosaics, posters, rugs.
 
 Each function takes a generator and returns a material (see `textures`).
 """
@@ -13,9 +13,7 @@ import numpy as np
 
 from streaming.sources.synthetic.textures import (
     blended,
-    earthen,
     noise,
-    planks,
     random_colour,
     stained,
     to_picture,
@@ -24,8 +22,7 @@ from streaming.sources.synthetic.textures import (
 if TYPE_CHECKING:
     from numpy.random import Generator
 
-    from streaming.sources.synthetic.meshes import Material
-    from streaming.sources.synthetic.textures import Colour, Picture
+    from streaming.sources.synthetic.textures import Material, Picture
 
 _FONTS = (
     cv2.FONT_HERSHEY_SIMPLEX,
@@ -37,7 +34,7 @@ _FONTS = (
 
 def random_picture(rng: Generator) -> Material:
     """A framed painting, landscape, mosaic or poster."""
-    kinds = (_abstract, _landscape, _mosaic, _poster)
+    kinds = (_abstract, landscape, _mosaic, _poster)
     return _framed(rng, kinds[int(rng.integers(len(kinds)))](rng))
 
 
@@ -48,8 +45,9 @@ def _framed(rng: Generator, inner: Material) -> Material:
     def paint(height: int, width: int) -> Picture:
         picture = np.empty((height, width, 3), np.uint8)
         picture[:] = frame_colour
-        picture[frame:-frame, frame:-frame] = 225
-        rim = frame + mount
+        rim = min(frame + mount, height // 4, width // 4)
+        edge = min(frame, rim)
+        picture[edge:-edge, edge:-edge] = 225
         picture[rim:-rim, rim:-rim] = inner(height - 2 * rim, width - 2 * rim)
         return picture
 
@@ -92,7 +90,8 @@ def _abstract(rng: Generator) -> Material:
     return paint
 
 
-def _landscape(rng: Generator) -> Material:
+def landscape(rng: Generator) -> Material:
+    """Ridges under a clouded sky."""
     sky = random_colour(rng, vivid=0.4, bright=0.85)
     ground = random_colour(rng, vivid=0.5, bright=0.5)
 
@@ -152,67 +151,6 @@ def _poster(rng: Generator) -> Material:
     return paint
 
 
-def window(rng: Generator) -> Material:
-    """A bright view outside behind glazing bars."""
-    view = _landscape(rng)
-    bars = int(rng.integers(2, 4)), int(rng.integers(2, 5))
-
-    def paint(height: int, width: int) -> Picture:
-        picture = to_picture(view(height, width) + np.float32(30))
-        bar = np.zeros((height, width), bool)
-        for row in np.linspace(0, height - 1, bars[0] + 1):
-            bar[max(0, int(row) - 5) : int(row) + 5] = True
-        for column in np.linspace(0, width - 1, bars[1] + 1):
-            bar[:, max(0, int(column) - 5) : int(column) + 5] = True
-        picture[bar] = 235
-        return picture
-
-    return paint
-
-
-def door(rng: Generator) -> Material:
-    """A wooden door with panels and a handle."""
-    boards = planks(rng, earthen(rng, vivid=0.45, bright=0.6), plank_width=40)
-
-    def paint(height: int, width: int) -> Picture:
-        picture = boards(width, height).transpose(1, 0, 2).copy()
-        for top, bottom in ((0.08, 0.42), (0.5, 0.92)):
-            corner = int(0.15 * width), int(top * height)
-            opposite = int(0.85 * width), int(bottom * height)
-            cv2.rectangle(picture, corner, opposite, (40, 30, 20), 4)
-            cv2.rectangle(picture, (corner[0] + 6, corner[1] + 6), opposite, (220, 205, 180), 2)
-        cv2.circle(picture, (int(0.92 * width), int(0.46 * height)), 7, (225, 205, 120), -1)
-        return picture
-
-    return paint
-
-
-def books(rng: Generator) -> Material:
-    """Shelves of books: coloured spines with bands, of uneven height."""
-
-    def paint(height: int, width: int) -> Picture:
-        picture = np.full((height, width, 3), 28, np.uint8)
-        board = random_colour(rng, vivid=0.4, bright=0.45)
-        shelf_height = int(rng.integers(54, 76))
-        for floor in range(shelf_height, height + shelf_height, shelf_height):
-            left = 4
-            while left < width - 8:
-                thick = int(rng.integers(5, 16))
-                top = floor - int(shelf_height * rng.uniform(0.55, 0.88))
-                spine = random_colour(rng, vivid=0.6, bright=0.6)
-                cv2.rectangle(picture, (left, top), (left + thick - 2, floor - 5), spine, -1)
-                for _ in range(2):
-                    band = int(rng.integers(top + 3, max(top + 4, floor - 9)))
-                    mark = random_colour(rng, vivid=0.3, bright=0.9)
-                    cv2.rectangle(picture, (left, band), (left + thick - 2, band + 2), mark, -1)
-                left += thick + (int(rng.integers(10, 40)) if rng.random() < 0.06 else 0)
-            cv2.rectangle(picture, (0, floor - 5), (width, floor), board, -1)
-        cv2.rectangle(picture, (0, 0), (width - 1, height - 1), board, 6)
-        return picture
-
-    return paint
-
-
 def rug(rng: Generator) -> Material:
     """A woven rug: one quarter of random shapes, mirrored, worn, with a border."""
     ground = random_colour(rng, vivid=0.6, bright=0.5)
@@ -227,25 +165,5 @@ def rug(rng: Generator) -> Material:
         cv2.rectangle(picture, (0, 0), (width - 1, height - 1), edge, 24)
         cv2.rectangle(picture, (16, 16), (width - 17, height - 17), (225, 215, 190), 3)
         return stained(rng, picture.astype(np.float32), 0.7)
-
-    return paint
-
-
-def drawers(rng: Generator, colour: Colour, trim: Colour) -> Material:
-    """A cabinet front: doors and drawers with handles on worn boards."""
-    boards = planks(rng, colour, plank_width=60)
-    columns, rows = int(rng.integers(1, 4)), int(rng.integers(1, 4))
-
-    def paint(height: int, width: int) -> Picture:
-        picture = boards(height, width)
-        for row in range(rows):
-            for column in range(columns):
-                left, right = (int((column + k) * width / columns) for k in (0, 1))
-                top, bottom = (int((row + k) * height / rows) for k in (0, 1))
-                inner = (left + 5, top + 5), (right - 6, bottom - 6)
-                cv2.rectangle(picture, *inner, trim, 3)
-                handle = (left + right) // 2, (top + bottom) // 2
-                cv2.ellipse(picture, handle, (9, 4), 0, 0, 360, (230, 220, 180), -1)
-        return picture
 
     return paint

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from streaming.sources.synthetic import furniture
+from streaming.sources.synthetic.fittings import door, window
 from streaming.sources.synthetic.lighting import Light, lit
-from streaming.sources.synthetic.meshes import Item, ObjectClass, quad, to_mesh
-from streaming.sources.synthetic.pictures import door, random_picture, rug, window
+from streaming.sources.synthetic.meshes import Item, ObjectClass, to_mesh
+from streaming.sources.synthetic.pictures import random_picture, rug
 from streaming.sources.synthetic.scene import Scene
+from streaming.sources.synthetic.solids import quad
 from streaming.sources.synthetic.textures import (
     earthen,
     flagstones,
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
     from numpy.random import Generator
     from numpy.typing import NDArray
 
-    from streaming.sources.synthetic.meshes import Material
+    from streaming.sources.synthetic.textures import Material
 
     Footprint = tuple[float, float, float, float]
     """West, south, east and north edge in metres."""

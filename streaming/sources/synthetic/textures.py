@@ -1,8 +1,8 @@
 """Procedural materials: what walls, floors and furniture are made of.
 
 Each function takes a generator and colours and returns a material: a painter of uint8 RGB pictures
-at `TEXELS_PER_M`. All carry marks of 3-30 cm, which a feature detector still sees from across a
-room.
+at `solids.TEXELS_PER_M`. All carry marks of 3-30 cm, which a feature detector still sees from
+across a room.
 """
 
 from __future__ import annotations
@@ -13,14 +13,16 @@ import cv2
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.random import Generator
     from numpy.typing import NDArray
-
-    from streaming.sources.synthetic.meshes import Material
 
     Colour = tuple[float, float, float]
     """Red, green, blue, 0-255."""
     Picture = NDArray[np.uint8]
+    Material = Callable[[int, int], Picture]
+    """Paints a picture of the given height and width in texels."""
 
 
 def noise(

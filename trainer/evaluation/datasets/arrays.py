@@ -17,10 +17,12 @@ class LabelledViews:
     Attributes:
         images: uint8 RGB, shape (n, height, width, 3).
         depths_m: float32, shape (n, height, width), metres along the optical axis; 0 is unknown.
+        scenes: int64, shape (n,): number of the room of each.
     """
 
     images: NDArray[np.uint8]
     depths_m: NDArray[np.float32]
+    scenes: NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +32,12 @@ class ViewPairs:
     Attributes:
         view_1: uint8 RGB, shape (n, height, width, 3).
         view_2: the same of the other views.
+        scenes: int64, shape (n,): number of the room or source of each.
     """
 
     view_1: NDArray[np.uint8]
     view_2: NDArray[np.uint8]
+    scenes: NDArray[np.int64]
 
     def __len__(self) -> int:
         """Number of pairs."""

@@ -59,11 +59,13 @@ def mined_pairs(log: Log, count: int, image_size: int, trained_topic_id: str | N
             "held-out pairs: this log was trained on; mine other sources into another log"
         )
     views: list[tuple[NDArray[np.uint8], NDArray[np.uint8]]] = []
+    source_ids: list[str] = []
     rejected: Counter[str] = Counter()
     for record in _spread_records(log, count):
         try:
             pair = decode_pair(record.value)
             views.append((_picture(pair.view_1, image_size), _picture(pair.view_2, image_size)))
+            source_ids.append(pair.source_id)
         except RecordError as error:
             rejected[error.reason] += 1
     if len(views) < _FEWEST:
@@ -72,7 +74,11 @@ def mined_pairs(log: Log, count: int, image_size: int, trained_topic_id: str | N
             "needed; mine more"
         )
     return MinedPairs(
-        ViewPairs(np.stack([one for one, _ in views]), np.stack([two for _, two in views])),
+        ViewPairs(
+            np.stack([one for one, _ in views]),
+            np.stack([two for _, two in views]),
+            np.unique(source_ids, return_inverse=True)[1].astype(np.int64),
+        ),
         rejected,
     )
 

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 HELD_OUT_SEED: Final = 1_000_000_000
 """The first seed that is reserved for evaluation."""
 
-_DATA_VERSION: Final = 1
+_DATA_VERSION: Final = 2
 """To be raised whenever the same seed gives other pictures or labels."""
 # Making a room costs as much as rendering many views of it, but only rooms differ in scale.
 _VIEWS_PER_ROOM: Final = 4
@@ -65,12 +65,14 @@ def labelled_views(part: Part, count: int, image_size: int, cache_dir: Path) -> 
         return {
             "images": _images(frames, image_size),
             "depths_m": _depths_m(frames, image_size),
+            "scenes": _rooms(frames),
         }
 
     arrays = cached(cache_dir, _description("views", spec, count, image_size), make)
     return LabelledViews(
         images=cast("NDArray[np.uint8]", arrays["images"]),
         depths_m=cast("NDArray[np.float32]", arrays["depths_m"]),
+        scenes=cast("NDArray[np.int64]", arrays["scenes"]),
     )
 
 
@@ -92,6 +94,7 @@ def matched_pairs(count: int, image_size: int, patch_size: int, cache_dir: Path)
             "view_1": _images(first, image_size),
             "view_2": _images(second, image_size),
             "depths_m": _depths_m(first, image_size),
+            "scenes": _rooms(first),
             "correspondence": np.stack(
                 [_correspondence(one, two, image_size, patch_size) for one, two in frames]
             ),
@@ -102,6 +105,7 @@ def matched_pairs(count: int, image_size: int, patch_size: int, cache_dir: Path)
         pairs=ViewPairs(
             view_1=cast("NDArray[np.uint8]", arrays["view_1"]),
             view_2=cast("NDArray[np.uint8]", arrays["view_2"]),
+            scenes=cast("NDArray[np.int64]", arrays["scenes"]),
         ),
         correspondence=cast("NDArray[np.int16]", arrays["correspondence"]),
         depths_m=cast("NDArray[np.float32]", arrays["depths_m"]),
@@ -127,6 +131,10 @@ def _images(frames: Sequence[RenderedFrame], image_size: int) -> NDArray[np.uint
     height, width = frames[0].image.shape[:2]
     whole = CropBox(0, 0, width, height)
     return np.stack([make_view(frame.image, whole, image_size) for frame in frames])
+
+
+def _rooms(frames: Sequence[RenderedFrame]) -> NDArray[np.int64]:
+    return np.array([frame.room for frame in frames], np.int64)
 
 
 def _depths_m(frames: Sequence[RenderedFrame], image_size: int) -> NDArray[np.float32]:

@@ -68,6 +68,7 @@ class CorrespondenceTask:
                 unit="",
                 higher_is_better=True,
                 per_sample=self._accuracies(predicted, self._scored, columns, radius),
+                scenes=self._pairs.scenes[self._scored],
                 chance=self._chance(columns, radius),
             )
             for metric, radius in _RADII.items()

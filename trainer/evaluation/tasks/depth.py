@@ -76,6 +76,7 @@ class DepthTask:
                 unit=_UNITS.get(metric, ""),
                 higher_is_better=metric not in _LOWER_IS_BETTER,
                 per_sample=scores[:, column],
+                scenes=self._test.scenes,
                 chance=float(chances[:, column].mean()),
             )
             for column, metric in enumerate(_METRICS)

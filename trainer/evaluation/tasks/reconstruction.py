@@ -47,6 +47,7 @@ class ReconstructionTask:
         self._view_2 = data.view_2
         # Half way round, as neighbours may show the same room.
         self._other_view_2 = np.roll(data.view_2, len(data) // 2, axis=0)
+        self._scenes = data.scenes
         self._config = config
 
     def measure(self, model: PretrainingModel, seed: int) -> list[Measurement]:
@@ -54,16 +55,17 @@ class ReconstructionTask:
         masks = self._masks(model, seed)
         own = self._losses(model, self._view_2, masks)
         chance = float(own.flat_guess.mean())
-        measurements = [_loss("masked_loss", own.model, chance)]
+        measurements = [self._loss("masked_loss", own.model, chance)]
         if isinstance(model, CroCo):
             other = self._losses(model, self._other_view_2, masks)
             measurements += [
-                _loss("masked_loss_shuffled_view_2", other.model, chance),
+                self._loss("masked_loss_shuffled_view_2", other.model, chance),
                 Measurement(
                     metric="second_view_gain",
                     unit="",
                     higher_is_better=True,
                     per_sample=other.model - own.model,
+                    scenes=self._scenes,
                     chance=0.0,
                 ),
             ]
@@ -94,6 +96,16 @@ class ReconstructionTask:
             )
         ]
 
+    def _loss(self, metric: str, per_sample: NDArray[np.float64], chance: float) -> Measurement:
+        return Measurement(
+            metric=metric,
+            unit="",
+            higher_is_better=False,
+            per_sample=per_sample,
+            scenes=self._scenes,
+            chance=chance,
+        )
+
     def _masks(self, model: PretrainingModel, seed: int) -> Tensor:
         rows, columns = model.encoder.grid
         generator = torch.Generator().manual_seed(seed)
@@ -112,12 +124,6 @@ class ReconstructionTask:
                 of_model.append(_masked_mean((patches.float() - targets).square(), mask))
                 of_flat_guess.append(_masked_mean(targets.square(), mask))
         return _Losses(np.concatenate(of_model), np.concatenate(of_flat_guess))
-
-
-def _loss(metric: str, per_sample: NDArray[np.float64], chance: float) -> Measurement:
-    return Measurement(
-        metric=metric, unit="", higher_is_better=False, per_sample=per_sample, chance=chance
-    )
 
 
 def _masked_mean(errors: Tensor, mask: Tensor) -> NDArray[np.float64]:
