@@ -91,7 +91,7 @@ class MiningConfig(Settings):
     """Share of a view that the model may place inside the other, at most. It may lie above
     `overlap_max`: off its plane a homography claims more overlap than there is, and partners that
     do not look alike are taken out."""
-    min_patch_correlation: float = Field(default=0.3, ge=-1.0, le=1.0)
+    min_patch_correlation: float = Field(default=0.1, ge=-1.0, le=1.0)
     """Textured patches that correlate less than this under the model are no partners."""
     reject_static: bool = True
     """Reject a pair of which more stood still than moved as the model says."""

@@ -137,12 +137,12 @@ def test_a_miner_that_takes_over_gives_the_same_pairs():
 
 
 def test_no_pair_across_a_cut():
-    green = texture(21, side=1000) // 3 + np.array([0, 120, 0], np.uint8)
+    night = texture(21, side=1000) // 4
     shots = [
         *pan(120, count=10),
         *(
             dataclasses.replace(frame, timestamp_ns=frame.timestamp_ns + 3 * NS)
-            for frame in pan(120, count=10, world=green)
+            for frame in pan(120, count=10, world=night)
         ),
     ]
     pairs, funnel = mine(shots)
@@ -262,4 +262,4 @@ def test_static_footage_gives_no_pair(shared_data, name):
 @pytest.mark.shared_data
 def test_a_hand_held_camera_gives_pairs(shared_data):
     pairs, funnel = mine_file(shared_data / "videos" / "gopro_max_hand.mp4")
-    assert len(pairs) >= 0.5 * funnel.frames
+    assert len(pairs) >= 0.4 * funnel.frames
