@@ -137,12 +137,12 @@ def test_a_miner_that_takes_over_gives_the_same_pairs():
 
 
 def test_no_pair_across_a_cut():
-    night = texture(21, side=1000) // 4
+    poster = (texture(21, side=1000) > 128).astype(np.uint8) * 255
     shots = [
         *pan(120, count=10),
         *(
             dataclasses.replace(frame, timestamp_ns=frame.timestamp_ns + 3 * NS)
-            for frame in pan(120, count=10, world=night)
+            for frame in pan(120, count=10, world=poster)
         ),
     ]
     pairs, funnel = mine(shots)
