@@ -40,7 +40,7 @@ class PairPicture:
 
 @dataclass(frozen=True, slots=True)
 class ReportData:
-    """Everything that the page shows."""
+    """Everything that the page shows; of several funnels the first is shown at once."""
 
     title: str
     facts: Sequence[tuple[str, str]]
@@ -50,6 +50,7 @@ class ReportData:
     pairs_in_log: Sequence[tuple[float, int]]
     reconstructions: Sequence[ReconstructionPicture]
     scores: Sequence[Score]
+    score_notes: Sequence[str]
 
 
 def write_report(path: Path, data: ReportData) -> None:

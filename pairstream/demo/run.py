@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-import numpy as np
+import torch
 
-from monitoring.events import read_journal
 from monitoring.funnel import SourceFunnel
 from pairstream.demo.display import DemoDisplay
 from pairstream.demo.feed import Feed, FeedProcess
-from pairstream.demo.report import PairPicture, ReportData, smooth, write_report
-from streaming.commands.pairs import draw_pair
+from pairstream.demo.result import DemoRecord, DemoResult, summarise
 from streaming.errors import SourceError
-from streaming.export import stored_pairs
 from streaming.log.address import open_log
 from streaming.log.topics import topic_specs
 from streaming.producer import read_progress
+from streaming.sources.container import redacted
 from trainer.checkpoint import latest
 from trainer.evaluation.config import EvalConfig
 from trainer.evaluation.runner import evaluate
@@ -29,16 +28,16 @@ from trainer.run_folder import RunFolder
 from trainer.state import load_model
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from streaming.log.protocol import Log
-    from streaming.records import Pair
     from trainer.config import TrainConfig
     from trainer.evaluation.runner import EvalReport
     from trainer.parallel import World
 
-_REPORT_PAIRS: Final = 12
-_REPORT_SEED: Final = 0
+_LEAST_PAIRS: Final = 4
+"""Pairs are replayed to fill a batch, but fewer than these show nothing."""
 _POLL_S: Final = 0.2
 
 
@@ -55,19 +54,6 @@ class DemoPlan:
     out: Path
     train_s: float
     videos: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class DemoResult:
-    """What a demo reached; the loss is smoothed over steps."""
-
-    report: Path
-    pairs: int
-    candidates: int
-    first_loss: float
-    last_loss: float
-    steps: int
-    evaluation: EvalReport
 
 
 def run_demo(plan: DemoPlan, config: TrainConfig) -> DemoResult:
@@ -95,13 +81,33 @@ def run_demo(plan: DemoPlan, config: TrainConfig) -> DemoResult:
                 _wait_for_pairs(log, feed, config.data.batch_size, display, on_signal)
                 display.stage("2/3  pretraining while mining goes on")
                 stop_after = StopAfter(max_seconds=plan.train_s)
-                train(config, log, folder, world, (display, stop_after, on_signal))
+                with _leaving_a_core():
+                    train(config, log, folder, world, (display, stop_after, on_signal))
                 feed.stop()
                 display.stage("3/3  scoring the encoder beside a random one")
                 evaluation = _evaluate(folder, plan.out, config, world, display)
         finally:
             feed.stop()
-        return _report(plan, config, log, folder, display, evaluation, started_s)
+        record = DemoRecord(
+            title="Pairstream: " + (", ".join(map(redacted, plan.videos)) or "rendered rooms"),
+            config=config,
+            folder=folder,
+            pairs_in_log=display.pairs_in_log,
+            evaluation=evaluation,
+            elapsed_s=time.monotonic() - started_s,
+        )
+        return summarise(record, log, plan.out / "report.html")
+
+
+@contextmanager
+def _leaving_a_core() -> Iterator[None]:
+    """Leaves a core to the feed: threads that wait for each other stall when one has no core."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(max(1, before - 1))
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _clear(out: Path, folder: RunFolder, database: Path) -> None:
@@ -118,24 +124,26 @@ def _clear(out: Path, folder: RunFolder, database: Path) -> None:
 def _wait_for_pairs(
     log: Log, feed: FeedProcess, wanted: int, display: DemoDisplay, on_signal: StopOnSignal
 ) -> None:
-    while (pairs := display.poll()) < wanted:
+    """Waits for a batch of pairs, or for the end of the stream if that gives a few at least."""
+    while display.poll() < wanted:
         if on_signal.stop_reason() is not None:
             raise KeyboardInterrupt
         if not feed.is_running:
-            pairs = sum(p.funnel.accepted for p in read_progress(log).values())
-            if pairs < wanted:
-                raise _too_few_pairs(log, pairs, wanted)
+            _check_enough(log)
+            return
         time.sleep(_POLL_S)
 
 
-def _too_few_pairs(log: Log, pairs: int, wanted: int) -> SourceError:
+def _check_enough(log: Log) -> None:
     progress = read_progress(log).values()
+    total = sum((p.funnel for p in progress), SourceFunnel())
+    if total.accepted >= _LEAST_PAIRS:
+        return
     failures = [p.reason for p in progress if p.reason]
-    reasons = sum((p.funnel for p in progress), SourceFunnel()).rejected.most_common(3)
-    why = failures[0] if failures else ", ".join(f"{name} {count}" for name, count in reasons)
-    return SourceError(
-        f"the sources give {pairs} pairs, a batch needs {wanted} ({why}); "
-        "take a longer video with a moving camera, or --set data.batch_size=8"
+    reasons = [f"{name} {count}" for name, count in total.rejected.most_common(3)]
+    raise SourceError(
+        f"too few pairs to train on: {total.accepted} of {total.candidates} candidates "
+        f"({'; '.join([*failures, *reasons])}); take a longer video with a moving camera"
     )
 
 
@@ -152,67 +160,4 @@ def _evaluate(
         EvalConfig.quick([f"reconstruction.mask_ratio={config.mask_ratio}"]),
         cache_dir=out / "evaluation",
         on_progress=display.on_note,
-    )
-
-
-def _report(
-    plan: DemoPlan,
-    config: TrainConfig,
-    log: Log,
-    folder: RunFolder,
-    display: DemoDisplay,
-    evaluation: EvalReport,
-    started_s: float,
-) -> DemoResult:
-    progress = read_progress(log)
-    total = sum((p.funnel for p in progress.values()), SourceFunnel())
-    steps = list(read_journal(folder.journal, "step"))
-    losses = [(s["step"], s["loss"]) for s in steps if s["loss"] is not None]
-    smoothed = smooth([loss for _, loss in losses])
-    pictures = _some_pairs(log)
-    elapsed_s = time.monotonic() - started_s
-    report = plan.out / "report.html"
-    facts = [
-        ("frames sampled", f"{total.frames}"),
-        ("candidate pairs", f"{total.candidates}"),
-        ("pairs", f"{total.accepted}"),
-        ("trained on", f"{steps[-1]['pairs_seen']} pairs" if steps else "0 pairs"),
-        ("model", f"{config.model.objective} {config.model.size}"),
-        ("loss", f"{smoothed[0]:.3f} → {smoothed[-1]:.3f}"),
-        ("time", f"{elapsed_s:.0f} s"),
-    ]
-    data = ReportData(
-        title="Pairstream: " + (", ".join(progress) if plan.videos else "rendered rooms"),
-        facts=facts,
-        funnels=[*((p.source_id, p.funnel) for p in progress.values()), ("all sources", total)],
-        pairs=pictures,
-        losses=losses,
-        pairs_in_log=display.pairs_in_log,
-        reconstructions=evaluation.pictures,
-        scores=evaluation.scores,
-    )
-    write_report(report, data)
-    return DemoResult(
-        report=report,
-        pairs=total.accepted,
-        candidates=total.candidates,
-        first_loss=smoothed[0],
-        last_loss=smoothed[-1],
-        steps=losses[-1][0],
-        evaluation=evaluation,
-    )
-
-
-def _some_pairs(log: Log) -> list[PairPicture]:
-    pairs = list(stored_pairs(log, on_rejected=lambda *_: None))
-    chosen = np.random.default_rng(_REPORT_SEED).permutation(len(pairs))[:_REPORT_PAIRS]
-    return [PairPicture(draw_pair(pairs[i]), _caption(pairs[i])) for i in chosen]
-
-
-def _caption(pair: Pair) -> str:
-    first_s, second_s = pair.view_1.timestamp_ns / 1e9, pair.view_2.timestamp_ns / 1e9
-    return (
-        f"{pair.source_id} at {first_s:.2f} s and {second_s:.2f} s: "
-        f"overlap {pair.two_view.overlap:.0%}, "
-        f"{pair.two_view.inlier_count} of {pair.two_view.match_count} matches agree"
     )

@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
+import cv2
 import typer
 from rich.console import Console, Group
 from rich.live import Live
@@ -73,6 +74,8 @@ def mine_command(
     none could, 130 when interrupted (what was mined is committed).
     """
     presets = [] if profile is None else [f"mining.profile={profile}"]
+    # One process uses one core: OpenCV's own threads cost more than they give on small views.
+    cv2.setNumThreads(1)
     config = load_settings(
         ProduceConfig,
         recipe=recipe,
@@ -142,7 +145,7 @@ def _mine_all(
             break
         earlier = known.get(source.source_id)
         final = mine_source(source, log, config, stop=stop, on_progress=note)
-        note(final)
+        progress[source.source_id] = final
         if final.state is SourceState.FAILED:
             _complain(final.reason)
         elif final == earlier:

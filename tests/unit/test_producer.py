@@ -84,9 +84,7 @@ def test_a_broken_source_fails_with_its_reason_and_a_dead_letter(tmp_path, clip,
     broken = tmp_path / "broken.mp4"
     broken.write_bytes(clip.read_bytes()[:400])
     source = parse_source(str(clip), source_id="broken")
-    progress = mine_source(
-        type(source)(source.source_id, str(broken), source.kind), log, CONFIG
-    )
+    progress = mine_source(type(source)(source.source_id, str(broken), source.kind), log, CONFIG)
     assert progress.state is SourceState.FAILED
     assert "broken.mp4" in progress.reason
     letters = [decode_dead_letter(record.value) for record in read_all(log, DEAD_LETTERS)]
