@@ -18,7 +18,7 @@ from streaming.frames.picture import RgbConverter
 from streaming.frames.report import FrameReport, LossReason
 from streaming.frames.sampling import NS_PER_S, Sampler, SamplingConfig
 from streaming.records import Frame
-from streaming.sources.container import explain, open_video, redacted
+from streaming.sources.container import explain, is_url, open_video, redacted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -35,6 +35,7 @@ _SEEK_WORTH_NS: Final = 10 * NS_PER_S
 _SEEK_MARGIN_NS: Final = 2 * NS_PER_S
 """Containers index decoding times, which run ahead of presentation: aim early."""
 _USUAL_RATE: Final = 25
+_RANGE_HINT: Final = "; a server must answer range requests, else download the video first"
 
 
 class VideoFrames:
@@ -182,8 +183,10 @@ class VideoFrames:
                         yield packet
             except (av.error.ExitError, av.error.HTTPError, OSError) as error:
                 reached_s = (self._clock.reached_ns or 0) / NS_PER_S
+                hint = _RANGE_HINT if is_url(self._uri) else ""
                 raise SourceError(
-                    f"video {redacted(self._uri)}: broke off at {reached_s:.1f} s: {explain(error)}"
+                    f"video {redacted(self._uri)}: broke off at {reached_s:.1f} s: "
+                    f"{explain(error)}{hint}"
                 ) from None
             except av.error.FFmpegError:
                 self._count_damage()

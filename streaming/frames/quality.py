@@ -36,7 +36,6 @@ class FrameFlaw(enum.StrEnum):
     BLURRED = "blurred"
     DARK = "dark"
     STATIC = "static"
-    CUT = "cut"
 
 
 class QualityConfig(Settings):
@@ -83,11 +82,11 @@ def luminance(grey: NDArray[np.uint8]) -> float:
     return float(grey.mean())
 
 
-def view_flaw(grey: NDArray[np.uint8], config: QualityConfig) -> FrameFlaw | None:
-    """What is wrong with a grey view, shape (height, width), by itself."""
-    if luminance(grey) < config.luminance_min:
+def view_flaw(sharpness: float, luminance: float, config: QualityConfig) -> FrameFlaw | None:
+    """What is wrong with a view of this sharpness and luminance by itself."""
+    if luminance < config.luminance_min:
         return FrameFlaw.DARK
-    if sharpness(grey) < config.sharpness_min:
+    if sharpness < config.sharpness_min:
         return FrameFlaw.BLURRED
     return None
 
@@ -111,24 +110,25 @@ def changed_share(before: FrameSignature, after: FrameSignature, level_max: floa
     return float((np.abs(change - np.median(change)) > level_max).mean())
 
 
-def change_flaw(
-    before: FrameSignature, after: FrameSignature, config: QualityConfig
-) -> FrameFlaw | None:
-    """What the change from one frame to the next says: nothing moved, or a new shot began.
+def is_static(before: FrameSignature, after: FrameSignature, config: QualityConfig) -> bool:
+    """Whether nothing moved but small objects, which change a small part of the picture only.
 
     Compare with the last frame that was kept, not merely the last one: else a camera that moves
-    slowly counts as static for ever. Objects that move before a standing camera change only a
-    part of the picture.
+    slowly counts as static for ever.
     """
-    if changed_share(before, after, config.static_level_max) <= config.static_share_max:
-        return FrameFlaw.STATIC
+    return changed_share(before, after, config.static_level_max) <= config.static_share_max
+
+
+def may_be_cut(before: FrameSignature, after: FrameSignature, config: QualityConfig) -> bool:
+    """Whether colours or layout changed so much that a new shot may have begun.
+
+    A camera that turns fast changes them as much: look for common features before you believe it.
+    """
     colour = float(np.minimum(before.colours, after.colours).sum())
     if colour < config.cut_colour_max:
-        return FrameFlaw.CUT
+        return True
     layout = _correlation(before.thumbnail, after.thumbnail)
-    if layout < config.cut_layout_max and colour < config.cut_colour_with_layout_max:
-        return FrameFlaw.CUT
-    return None
+    return layout < config.cut_layout_max and colour < config.cut_colour_with_layout_max
 
 
 def active_area(images: Sequence[NDArray[np.uint8]], config: QualityConfig) -> CropBox:
