@@ -1,6 +1,8 @@
 """`pairstream eval` on a run of a tiny network."""
 
 import json
+import subprocess
+import sys
 
 import pytest
 import typer
@@ -20,7 +22,6 @@ SMALL = [
     "--set=data.labelled_views=8",
     "--set=data.validation_views=4",
     "--set=data.pairs=8",
-    "--set=depth.steps=5",
     "--set=repeats=2",
 ]
 
@@ -108,14 +109,22 @@ def test_mistakes_are_one_line(arguments, message):
 
 
 def test_unknown_settings_are_refused(run, cache_option):
-    with pytest.raises(PairstreamError, match=r"did you mean depth\.steps"):
-        invoke("--run", run, cache_option, "--set=depth.step=3")
+    with pytest.raises(PairstreamError, match=r"did you mean depth\.penalties"):
+        invoke("--run", run, cache_option, "--set=depth.penalty=3")
     with pytest.raises(PairstreamError, match="name each task once"):
         EvalConfig.quick(["tasks=[depth, depth]"])
+
+
+def test_describing_the_command_needs_no_networks():
+    code = (
+        "import sys, trainer.evaluation.commands; "
+        "sys.exit(bool({'torch', 'torchvision', 'timm', 'numpy', 'cv2'} & sys.modules.keys()))"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_quick_is_less():
     quick, whole = EvalConfig.quick(), EvalConfig()
     assert quick.data.pairs < whole.data.pairs
     assert quick.repeats >= 2
-    assert EvalConfig.quick(["depth.steps=7"]).depth.steps == 7
+    assert EvalConfig.quick(["depth.cells=7"]).depth.cells == 7

@@ -13,19 +13,12 @@ from monitoring.events import Journal
 from streaming.errors import ConfigError
 from streaming.log.address import open_log
 from streaming.settings import load_settings
-from trainer.checkpoint import CheckpointError, latest, read
-from trainer.config import TrainConfig
 from trainer.evaluation.config import EvalConfig, TaskName
-from trainer.evaluation.datasets.cache import default_cache_dir
-from trainer.evaluation.datasets.pairs import mined_pairs
-from trainer.evaluation.runner import evaluate
-from trainer.evaluation.table import footnotes, score_table
-from trainer.parallel import single_process
 from trainer.run_folder import RunFolder
-from trainer.state import load_model
 
 if TYPE_CHECKING:
     from trainer.checkpoint import Checkpoint
+    from trainer.config import TrainConfig
     from trainer.evaluation.datasets.arrays import ViewPairs
     from trainer.evaluation.runner import EvalReport
 
@@ -61,6 +54,13 @@ def eval_command(  # noqa: PLR0913  the options of the command
 
     The scores are appended to scores.jsonl in the run's folder.
     """
+    from trainer.config import TrainConfig
+    from trainer.evaluation.datasets.cache import default_cache_dir
+    from trainer.evaluation.runner import evaluate
+    from trainer.evaluation.table import footnotes, score_table
+    from trainer.parallel import single_process
+    from trainer.state import load_model
+
     console = Console(stderr=True)
     found = _open_checkpoint(run, checkpoint, console)
     trained_as = TrainConfig.model_validate(found.manifest.config)
@@ -91,6 +91,8 @@ def eval_command(  # noqa: PLR0913  the options of the command
 
 
 def _open_checkpoint(run: Path | None, checkpoint: Path | None, console: Console) -> Checkpoint:
+    from trainer.checkpoint import CheckpointError, latest, read
+
     if (run is None) == (checkpoint is None):
         raise ConfigError("eval: give either --run DIR or --checkpoint PATH")
     if checkpoint is not None:
@@ -120,6 +122,8 @@ def _read_pairs(
     checkpoint: Checkpoint,
     console: Console,
 ) -> ViewPairs:
+    from trainer.evaluation.datasets.pairs import mined_pairs
+
     with open_log(address, create=False) as log:
         mined = mined_pairs(
             log, config.data.pairs, trained_as.model.image_size, checkpoint.manifest.topic_id

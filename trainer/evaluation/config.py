@@ -41,31 +41,28 @@ class CorrespondenceConfig(Settings):
 
 
 class DepthConfig(Settings):
-    """A linear head on frozen features, trained on few labels."""
+    """A linear head on frozen features, fitted to few labels."""
 
     layers: tuple[Annotated[float, Field(gt=0, le=1)], ...] = Field(
         default=(0.5, 1.0), min_length=1
     )
     """Encoder layers whose features are joined, as fractions of its depth."""
-    steps: PositiveInt = 200
-    """Optimizer steps of each head."""
-    batch_size: PositiveInt = 16
-    """Views a step."""
     cells: PositiveInt = 4
     """Depths that the head predicts along each side of a patch; the map is interpolated."""
-    learning_rates: tuple[PositiveFloat, ...] = Field(default=(3e-4, 1e-3, 3e-3), min_length=1)
-    """Tried one after the other; the validation views choose."""
-    weight_decay: float = Field(default=1e-2, ge=0)
-    """Decoupled weight decay of AdamW."""
+    penalties: tuple[PositiveFloat, ...] = Field(
+        default=(1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0, 100.0), min_length=1
+    )
+    """Penalties of the ridge regression, beside features of unit variance; the validation views
+    choose."""
 
 
 class DataConfig(Settings):
     """How much held-out data is rendered; its rooms are of reserved seeds."""
 
-    labelled_views: int = Field(default=64, ge=2)
-    """Views with depth that a head is trained on: the few labels."""
-    validation_views: int = Field(default=32, ge=2)
-    """Views that choose the learning rate."""
+    labelled_views: int = Field(default=256, ge=2)
+    """Views with depth that a head is fitted to: the few labels."""
+    validation_views: int = Field(default=64, ge=2)
+    """Views that choose the penalty."""
     pairs: int = Field(default=96, ge=4)
     """Pairs with exact geometry, in other rooms, that are scored; for depth their first views."""
 
@@ -76,10 +73,10 @@ class EvalConfig(Settings):
     tasks: tuple[TaskName, ...] = Field(default=tuple(TaskName), min_length=1)
     """Tasks to run, in this order."""
     seed: int = Field(default=0, ge=0)
-    """Seed of masks, heads and random initialisations."""
+    """Seed of masks and random initialisations."""
     repeats: int = Field(default=5, ge=1)
-    """Random initialisations to compare with; masks and heads are drawn anew in each. Fewer than
-    four are seldom enough to tell a difference from noise, one never is."""
+    """Random initialisations to compare with; masks are drawn anew in each. Fewer than four
+    are seldom enough to tell a difference from noise, one never is."""
     batch_size: PositiveInt = 32
     """Views that go through the encoder at once."""
     data: DataConfig = DataConfig()

@@ -17,31 +17,33 @@ _STYLES: Final = {Verdict.BETTER: "green", Verdict.WORSE: "red", Verdict.SAME: "
 
 
 def score_table(scores: Sequence[Score], title: str) -> Table:
-    """One line a metric: trained, random, chance and which is better."""
-    table = Table(title=title)
-    table.add_column("task")
-    table.add_column("metric")
-    for heading in ("trained", "random init", "chance"):
-        table.add_column(heading, justify="right")
-    table.add_column("trained is")
+    """A block a task, a line a metric: trained, random, chance and which is better.
+
+    It fits into 80 columns; the units stand in the names of the metrics.
+    """
+    table = Table(title=title, box=None, title_justify="left", title_style="bold")
+    table.add_column("", no_wrap=True)
+    for heading in ("trained", "random init", "chance", "trained is"):
+        table.add_column(heading, justify="right", no_wrap=True)
     task = ""
     for score in scores:
+        if score.task != task:
+            task = score.task
+            table.add_row(f"[bold]{task}[/]")
         table.add_row(
-            "" if score.task == task else score.task,
-            f"{score.metric} {'↑' if score.higher_is_better else '↓'}",
-            format_value(score.value, score.deviation, score.unit),
-            format_value(score.baseline, score.baseline_deviation, score.unit),
-            "" if score.chance is None else format_value(score.chance, 0.0, score.unit),
+            f"  {score.metric} {'↑' if score.higher_is_better else '↓'}",
+            format_value(score.value, score.deviation),
+            format_value(score.baseline, score.baseline_deviation),
+            "" if score.chance is None else format_value(score.chance, 0.0),
             f"[{_STYLES[score.verdict]}]{score.verdict}[/]",
         )
-        task = score.task
     return table
 
 
-def format_value(value: float, deviation: float, unit: str) -> str:
-    """A value with its deviation, where there is one, and its unit."""
-    spread = f" ± {deviation:.3f}" if deviation else ""
-    return f"{value:.3f}{spread}{' ' if unit else ''}{unit}"
+def format_value(value: float, deviation: float) -> str:
+    """A value with its deviation, where there is one."""
+    spread = f" ±{deviation:.3f}" if deviation else ""
+    return f"{value:.3f}{spread}"
 
 
 def footnotes(scores: Sequence[Score]) -> list[str]:

@@ -1,8 +1,9 @@
 """Monocular depth from a frozen encoder and few labels.
 
 A linear head (of few values a patch, interpolated to all pixels) predicts the logarithm of the
-depth. Every network gets the same labels, steps and learning rates to try; the encoder runs once
-over each view, for it does not change.
+depth in metres. It reads the features of the patch and their mean over the picture: how far away
+things are is mostly common to a picture, and hardly to be told from one patch. The head is the
+exact solution of a ridge regression, so no network is favoured by steps or learning rates.
 """
 
 from __future__ import annotations
@@ -14,10 +15,11 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from models.heads.linear import LinearHead
+from models.patches import patchify, unpatchify
 from trainer.evaluation.config import TaskName
 from trainer.evaluation.features import Standardiser, layer_indices, patch_features
 from trainer.evaluation.metrics import DepthMetrics, depth_metrics
+from trainer.evaluation.ridge import ridge_regressions
 from trainer.evaluation.scores import Measurement
 
 if TYPE_CHECKING:
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from models.pretraining import PretrainingModel
-    from trainer.evaluation.config import DepthConfig, EvalConfig
+    from trainer.evaluation.config import EvalConfig
     from trainer.evaluation.datasets.arrays import LabelledViews
 
 _METRICS: Final = tuple(field.name for field in fields(DepthMetrics))
@@ -51,24 +53,32 @@ class DepthTask:
         self._config = config
 
     def measure(self, model: PretrainingModel, seed: int) -> list[Measurement]:
-        """Trains a head for each learning rate, keeps the best in validation, scores it."""
-        grid = model.encoder.grid[0] * self._config.depth.cells
-        labels, labels_valid = log_depth_cells(self._labelled.depths_m, grid)
-        guess = row_medians(labels, labels_valid)
-        standardise = Standardiser(features := self._features(model, self._labelled))
-        features = standardise(features)
-        heads = [
-            train_head(features, labels - guess, labels_valid, rate, self._config.depth, seed)
-            for rate in self._config.depth.learning_rates
-        ]
+        """Fits a head for each penalty, keeps the best in validation, scores it.
+
+        Nothing in this task is drawn at random, so the seed has no effect.
+        """
+        cells = self._config.depth.cells
+        grid = model.encoder.grid[0] * cells
+        labels, known = log_depth_cells(self._labelled.depths_m, grid)
+        guess = row_medians(labels, known)
+        features = self._features(model, self._labelled)
+        standardise = Standardiser(features)
+        known_patches = patchify(known, cells).all(dim=-1)
+        heads = ridge_regressions(
+            standardise(features)[known_patches],
+            patchify(labels - guess, cells)[known_patches],
+            self._config.depth.penalties,
+        )
         validation = standardise(self._features(model, self._validation))
         truth, valid = log_depth_cells(self._validation.depths_m, grid)
         head = min(
             heads,
-            key=lambda head: float(log_error(predict(head, validation) + guess, truth, valid)),
+            key=lambda head: float(
+                log_error(unpatchify(head(validation), cells) + guess, truth, valid)
+            ),
         )
         test = standardise(self._features(model, self._test))
-        scores = self._score(predict(head, test) + guess)
+        scores = self._score(unpatchify(head(test), cells) + guess)
         chances = self._score(guess.expand(len(test), 1, grid, grid))
         return [
             Measurement(
@@ -85,7 +95,9 @@ class DepthTask:
     def _features(self, model: PretrainingModel, views: LabelledViews) -> Tensor:
         layers = layer_indices(self._config.depth.layers, model.encoder.depth)
         of_layers = patch_features(model.encoder, views.images, layers, self._config.batch_size)
-        return torch.cat(of_layers, dim=-1)
+        of_patches = torch.cat(of_layers, dim=-1)
+        of_pictures = of_patches.mean(dim=1, keepdim=True).expand_as(of_patches)
+        return torch.cat([of_patches, of_pictures], dim=-1)
 
     def _score(self, log_depths: Tensor) -> NDArray[np.float64]:
         """Metrics of each test view at full resolution, shape (views, metrics)."""
@@ -133,46 +145,3 @@ def row_medians(values: Tensor, valid: Tensor) -> Tensor:
 def log_error(predicted: Tensor, truth: Tensor, valid: Tensor) -> Tensor:
     """Mean absolute difference of log depths over valid cells."""
     return (predicted - truth).abs()[valid].mean()
-
-
-def predict(head: LinearHead, features: Tensor) -> Tensor:
-    """What a trained head says, without gradients."""
-    with torch.no_grad():
-        output: Tensor = head(features)
-        return output
-
-
-def train_head(
-    features: Tensor,
-    labels: Tensor,
-    valid: Tensor,
-    learning_rate: float,
-    config: DepthConfig,
-    seed: int,
-) -> LinearHead:
-    """Fits a linear head that starts at zero, by AdamW with a rate that falls to zero.
-
-    Args:
-        features: shape (n, patches, channels), standardised.
-        labels: shape (n, 1, cells, cells).
-        valid: bool, of the same shape.
-        learning_rate: the first step's rate.
-        config: steps, batch size and weight decay.
-        seed: decides the order of the views.
-    """
-    head = LinearHead(features.shape[-1], 1, config.cells)
-    torch.nn.init.zeros_(head.linear.weight)
-    torch.nn.init.zeros_(head.linear.bias)
-    optimizer = torch.optim.AdamW(
-        head.parameters(), lr=learning_rate, weight_decay=config.weight_decay
-    )
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: 1 - step / config.steps)
-    generator = torch.Generator().manual_seed(seed)
-    for _ in range(config.steps):
-        chosen = torch.randint(len(features), (config.batch_size,), generator=generator)
-        optimizer.zero_grad()
-        loss = log_error(head(features[chosen]), labels[chosen], valid[chosen])
-        loss.backward()  # type: ignore[no-untyped-call]  # torch has no type for it
-        optimizer.step()
-        schedule.step()
-    return head
