@@ -3,16 +3,17 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 SOURCES := pairstream streaming models trainer monitoring tests benchmarks
+BENCHES := bench-mining bench-log bench-pipeline bench-step
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test fmt lint types layers bench lock clean
+.PHONY: help setup demo test fmt lint types layers bench $(BENCHES) lock clean
 
 help:
 	@echo "make demo    mine pairs, pretrain, score; writes runs/demo/report.html"
 	@echo "             (VIDEO=path-or-URL takes your video instead of rendered rooms)"
 	@echo "make test    the test suite"
 	@echo "make fmt     format;  make lint types layers  check style, types and import layers"
-	@echo "make bench   measure mining, log and pipeline on this machine"
+	@echo "make bench   measure this machine; bench-mining, bench-log, bench-pipeline, bench-step alone"
 
 setup: $(INSTALLED)
 
@@ -44,8 +45,10 @@ types: $(INSTALLED)
 layers: $(INSTALLED)
 	$(BIN)/lint-imports
 
-bench: $(INSTALLED)
-	@for script in benchmarks/*.py; do $(BIN)/python $$script || exit 1; done
+bench: $(BENCHES)
+
+$(BENCHES): bench-%: $(INSTALLED)
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.$* $(OPTIONS)
 
 lock:
 	$(BIN)/uv pip compile --quiet pyproject.toml --universal --all-extras --python-version 3.11 \

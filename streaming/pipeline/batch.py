@@ -14,6 +14,8 @@ from streaming.pipeline.window import SpanKind
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from numpy.typing import NDArray
+
     from streaming.pipeline.decode import DecodedPair
     from streaming.pipeline.window import Address
 
@@ -73,8 +75,8 @@ def collate(pairs: Sequence[DecodedPair], seed: int) -> PairBatch:
     """Stacks at least one pair; all are of one size."""
     seeds = [pair.address.augmentation_seed(seed) for pair in pairs]
     return PairBatch(
-        view_1=torch.from_numpy(np.stack([pair.view_1 for pair in pairs])),
-        view_2=torch.from_numpy(np.stack([pair.view_2 for pair in pairs])),
+        view_1=torch.from_numpy(_stack([pair.view_1 for pair in pairs])),
+        view_2=torch.from_numpy(_stack([pair.view_2 for pair in pairs])),
         correspondence=torch.from_numpy(np.stack([pair.correspondence for pair in pairs])),
         overlap=torch.tensor([pair.overlap for pair in pairs], dtype=torch.float32),
         mined_at_ns=torch.tensor([pair.mined_at_ns for pair in pairs], dtype=torch.int64),
@@ -83,6 +85,20 @@ def collate(pairs: Sequence[DecodedPair], seed: int) -> PairBatch:
         pair_ids=tuple(pair.pair_id for pair in pairs),
         source_ids=tuple(pair.source_id for pair in pairs),
     )
+
+
+def _stack(views: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
+    """Stacks views; those that already lie in one array one after the other are not copied."""
+    first = views[0]
+    size = first.nbytes
+    start = first.ctypes.data
+    if isinstance(first.base, np.ndarray) and all(
+        view.base is first.base and view.ctypes.data == start + number * size
+        for number, view in enumerate(views)
+    ):
+        shape = (len(views), *first.shape)
+        return np.lib.stride_tricks.as_strided(first, shape, (size, *first.strides))
+    return np.stack(views)
 
 
 class PairBatcher(BaseNode[PairBatch]):

@@ -51,29 +51,30 @@ def read_jpeg_header(jpeg: bytes) -> JpegHeader:
         found = _MARKER.search(jpeg, position)
         if found is None:
             raise JpegError(f"has no marker at byte {position}")
-        marker, position = found[0][1], found.end()
+        position = found.end()
+        marker = jpeg[position - 1]
         if marker == _END_OF_IMAGE:
             if header is None or scans == 0:
                 raise JpegError("ends without a picture")
             return header
-        segment = _segment(jpeg, position)
-        position += 2 + len(segment)
+        start = position + 2
+        position = end = _segment_end(jpeg, position)
         if marker in _FRAMES and marker not in _NO_FRAMES:
             if header is not None:
                 raise JpegError("has two frame headers")
-            header = _frame_header(marker, segment)
+            header = _frame_header(marker, jpeg[start:end])
         elif marker == _START_OF_SCAN:
             scans += 1
             if scans > _MAX_SCANS:
                 raise JpegError(f"has more than {_MAX_SCANS} scans")
 
 
-def _segment(jpeg: bytes, position: int) -> bytes:
-    length = int.from_bytes(jpeg[position : position + 2], "big")
-    segment = jpeg[position + 2 : position + length]
-    if length < 2 or len(segment) != length - 2:
+def _segment_end(jpeg: bytes, position: int) -> int:
+    start = position + 2
+    end = position + int.from_bytes(jpeg[position:start], "big")
+    if not start <= end <= len(jpeg):
         raise JpegError(f"is cut short in the segment at byte {position}")
-    return segment
+    return end
 
 
 def _frame_header(marker: int, segment: bytes) -> JpegHeader:

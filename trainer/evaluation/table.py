@@ -23,7 +23,7 @@ def score_table(scores: Sequence[Score], title: str) -> Table:
     """
     table = Table(title=title, box=None, title_justify="left", title_style="bold")
     table.add_column("", no_wrap=True)
-    for heading in ("trained", "random init", "chance", "trained is"):
+    for heading in ("trained", "random init", "chance", "verdict"):
         table.add_column(heading, justify="right", no_wrap=True)
     task = ""
     for score in scores:

@@ -1,0 +1,1 @@
+"""Measurements: one module each, run as `make bench-NAME`; see docs/benchmarks.md."""
