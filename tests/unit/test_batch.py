@@ -59,3 +59,17 @@ def test_moving_keeps_everything_else(pairs):
     moved = batch.to(torch.device("meta"))
     assert all(getattr(moved, name).device.type == "meta" for name in ("view_1", "overlap"))
     assert moved.addresses == batch.addresses
+
+
+@pytest.mark.parametrize("order", [[0, 1, 2], [0, 2], [2, 1, 0], [1]])
+def test_pairs_decoded_into_one_array_make_the_same_batch_in_any_order(pairs, order):
+    places = np.zeros((2, 3, 3, VIEW_SIZE, VIEW_SIZE), np.uint8)
+    together = [
+        decode_record(AddressedRecord(_record(n), pair.address), small_config(), places[:, n])
+        for n, pair in enumerate(pairs)
+    ]
+    batch = collate([together[n] for n in order], seed=1)
+    apart = collate([pairs[n] for n in order], seed=1)
+    assert torch.equal(batch.view_1, apart.view_1)
+    assert torch.equal(batch.view_2, apart.view_2)
+    assert batch.view_1.is_contiguous()
