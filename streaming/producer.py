@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from streaming.log.protocol import Log
+    from streaming.mining.miner import MinerState
     from streaming.records import Pair, Source
 
 PRODUCER: Final = f"{platform.node()} pairstream/{metadata.version('pairstream')}"
@@ -142,11 +143,14 @@ def _mine(source: Source, config: ProduceConfig, stretch: _Stretch) -> Iterator[
     """Mines behind the stretch's position, yielding after each frame."""
     start_ns = stretch.position_ns
     # Frames just before the position are not mined again, but later ones pair with them.
-    context_s = start_ns / 1e9 - config.mining.max_gap_s
+    context_ns = None if stretch.miner is None else stretch.miner.context_ns
+    context_s = (start_ns if context_ns is None else context_ns) / 1e9
     bounds = {"start_s": max(config.sampling.start_s, context_s), "max_frames": None}
     with open_frames(source, config.sampling.model_copy(update=bounds)) as frames:
         stretch.duration_s = frames.duration_s
         miner = Miner(source, config.mining, PRODUCER, time.time_ns, stretch.funnel)
+        if stretch.miner is not None:
+            miner.restore(stretch.miner)
         try:
             for frame in frames:
                 if frame.timestamp_ns <= start_ns:
@@ -154,7 +158,7 @@ def _mine(source: Source, config: ProduceConfig, stretch: _Stretch) -> Iterator[
                     continue
                 if stretch.funnel.frames == config.sampling.max_frames:
                     return
-                stretch.add(frame.timestamp_ns, miner.process(frame))
+                stretch.add(frame.timestamp_ns, miner.process(frame), miner.state)
                 yield
         finally:
             stretch.undecoded = Counter(frames.report.skipped)
@@ -169,13 +173,15 @@ class _Stretch:
         self.undecoded: Counter[str] = Counter()
         self._before = before
         self.position_ns = before.position_ns
+        self.miner = before.miner
         self._config = config
         self._pairs: list[Pair] = []
         self._opened_s = time.monotonic()
 
-    def add(self, position_ns: int, pairs: list[Pair]) -> None:
-        """Takes note of a frame and its pairs."""
+    def add(self, position_ns: int, pairs: list[Pair], miner: MinerState) -> None:
+        """Takes note of a frame, its pairs, and what the miner then knows."""
         self.position_ns = position_ns
+        self.miner = miner
         self._pairs.extend(pairs)
 
     def is_due(self) -> bool:
@@ -199,6 +205,7 @@ class _Stretch:
             self._before,
             state=state,
             position_ns=self.position_ns,
+            miner=self.miner,
             duration_s=self.duration_s,
             funnel=self.funnel + SourceFunnel(skipped_frames=self.undecoded),
             reason=reason,

@@ -1,14 +1,12 @@
-"""Two-view models: what maps one view to the other.
+"""What maps one view to the other: a homography.
 
-`verdict.judge` knows models by the `TwoViewModel` protocol only. The one here is the homography:
-exact for planes and for a camera that only turns.
+It is exact for planes and for a camera that only turns.
 """
 
 from __future__ import annotations
 
-import enum
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -26,41 +24,6 @@ _MAX_SCALE = 4.0
 """A camera that comes four times as near shares no half of a view."""
 
 
-class Defect(enum.StrEnum):
-    """What makes a homography impossible between two views of one place."""
-
-    HORIZON = "horizon"
-    """A part of the view lies behind the other camera."""
-    MIRRORED = "mirrored"
-    """It turns the view inside out."""
-    COLLAPSED = "collapsed"
-    """It shrinks or enlarges a part of the view beyond reason."""
-
-
-class TwoViewModel(Protocol):
-    """A model of how two views relate, fitted to matches."""
-
-    @property
-    def homography(self) -> NDArray[np.float64]:
-        """The plane that explains most, shape (3, 3), pixels of view 1 to pixels of view 2."""
-        ...
-
-    @property
-    def inliers(self) -> NDArray[np.bool_]:
-        """Which matches agree with the model, shape (matches,)."""
-        ...
-
-    def defect(self, view_size: int) -> Defect | None:
-        """Why the model cannot be right, if so."""
-        ...
-
-    def flows(
-        self, view_size: int, patch_size: int, votes_per_side: int
-    ) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
-        """Flow from view 1 to view 2 and back (see `overlap`)."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
 class Homography:
     """A plane, or a turning camera.
@@ -73,13 +36,19 @@ class Homography:
     homography: NDArray[np.float64]
     inliers: NDArray[np.bool_]
 
-    def defect(self, view_size: int) -> Defect | None:
-        """Looks at the corners and the middle of the view: depth, orientation and local scale."""
-        for matrix in (self.homography, _inverse(self.homography)):
-            defect = _defect(matrix, view_size)
-            if defect is not None:
-                return defect
-        return None
+    @property
+    def inlier_count(self) -> int:
+        """Number of matches that agree with it."""
+        return int(np.count_nonzero(self.inliers))
+
+    def is_possible(self, view_size: int) -> bool:
+        """Whether both views can show one place, judged at corners, edges and middle of the view.
+
+        No point may lie behind the other camera, nothing may be mirrored, and nothing enlarged or
+        shrunk beyond reason.
+        """
+        both = (self.homography, _inverse(self.homography))
+        return all(_is_possible(matrix, view_size) for matrix in both)
 
     def flows(
         self, view_size: int, patch_size: int, votes_per_side: int
@@ -148,17 +117,13 @@ def _usac(ransac_px: float, seed: int) -> cv2.UsacParams:
     return parameters
 
 
-def _defect(matrix: NDArray[np.float64], view_size: int) -> Defect | None:
+def _is_possible(matrix: NDArray[np.float64], view_size: int) -> bool:
     ends = np.array([-0.5, 0.5 * (view_size - 1), view_size - 0.5])
     grid_x, grid_y = np.meshgrid(ends, ends)
     points = np.stack([grid_x.ravel(), grid_y.ravel(), np.ones(9)])
     depth = matrix[2] @ points
     if depth.min() <= 0:
-        return Defect.HORIZON
+        return False
     # Determinant of the Jacobian of a homography at a point: det(H) / depth^3.
     area_scale = np.linalg.det(matrix) / depth**3
-    if area_scale.max() <= 0:
-        return Defect.MIRRORED
-    if area_scale.max() > _MAX_SCALE**2 or area_scale.min() < _MAX_SCALE**-2:
-        return Defect.COLLAPSED
-    return None
+    return bool(area_scale.min() >= _MAX_SCALE**-2 and area_scale.max() <= _MAX_SCALE**2)

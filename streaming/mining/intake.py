@@ -13,7 +13,7 @@ from streaming.frames.quality import (
     FrameFlaw,
     FrameSignature,
     active_area,
-    change_flaw,
+    is_static,
     luminance,
     sharpness,
     signature,
@@ -41,9 +41,9 @@ class Seen:
         view: uint8 RGB, shape (view_size, view_size, 3).
         crop: the part of the frame that the view shows.
         frame_size: height and width of the frame in pixels.
+        signature: of the whole frame.
         sharpness: variance of the Laplacian of the grey view.
         luminance: mean of the grey view, 0-255.
-        opens_shot: the frames before it belong to another shot.
         config: says how features are found.
     """
 
@@ -51,9 +51,9 @@ class Seen:
     view: NDArray[np.uint8]
     crop: CropBox
     frame_size: tuple[int, int]
+    signature: FrameSignature
     sharpness: float
     luminance: float
-    opens_shot: bool
     config: MiningConfig = field(repr=False)
 
     @cached_property
@@ -63,49 +63,56 @@ class Seen:
 
 
 class Intake:
-    """Looks at the frames of one source in their order and lets the useful ones in."""
+    """Looks at the frames of one source in their order and lets the useful ones in.
+
+    Attributes:
+        last: the last frame that was let in.
+        picture: the part of the last frame between its bars.
+    """
 
     def __init__(self, kind: SourceKind, config: MiningConfig) -> None:
+        self.last: Seen | None = None
+        self.picture: CropBox | None = None
         self._is_film = kind is not SourceKind.IMAGE_SET
         self._config = config
         self._bars = _Bars(config)
-        self._last: FrameSignature | None = None
-        self._cut = False
 
     def take(self, frame: Frame) -> Seen | FrameFlaw:
-        """Makes the view of a frame, or names what is wrong with the frame."""
-        height, width = frame.image.shape[:2]
-        crop = CropBox(0, 0, width, height)
-        if self._is_film:
-            if self._config.crop_to_active_area:
-                crop = self._bars.picture_of(frame.image)
-            if self._follow(frame.image) is FrameFlaw.STATIC:
-                return FrameFlaw.STATIC
-        view = make_view(frame.image, crop, self._config.view_size)
-        grey = to_grey(view)
-        flaw = view_flaw(grey, self._config.quality)
+        """Lets a frame in, or names what is wrong with it."""
+        quality = self._config.quality
+        seen = self._see(frame)
+        if self._is_film and self.last and is_static(self.last.signature, seen.signature, quality):
+            return FrameFlaw.STATIC
+        flaw = view_flaw(seen.sharpness, seen.luminance, quality)
         if flaw is not None:
             return flaw
-        opens_shot, self._cut = self._cut, False
+        self.last = seen
+        return seen
+
+    def take_again(self, frame: Frame, picture: CropBox | None) -> Seen:
+        """Lets a frame in that was let in before, when `picture` lay between the bars."""
+        if picture is not None:
+            self._bars.presume(picture, frame.image)
+        self.last = self._see(frame)
+        return self.last
+
+    def _see(self, frame: Frame) -> Seen:
+        height, width = frame.image.shape[:2]
+        self.picture = CropBox(0, 0, width, height)
+        if self._is_film and self._config.crop_to_active_area:
+            self.picture = self._bars.picture_of(frame.image)
+        view = make_view(frame.image, self.picture, self._config.view_size)
+        grey = to_grey(view)
         return Seen(
             timestamp_ns=frame.timestamp_ns,
             view=view,
-            crop=crop,
+            crop=self.picture,
             frame_size=(height, width),
+            signature=signature(frame.image),
             sharpness=sharpness(grey),
             luminance=luminance(grey),
-            opens_shot=opens_shot,
             config=self._config,
         )
-
-    def _follow(self, image: NDArray[np.uint8]) -> FrameFlaw | None:
-        """Compares with the last frame that was not static; a cut is kept in mind until told."""
-        now = signature(image)
-        flaw = None if self._last is None else change_flaw(self._last, now, self._config.quality)
-        if flaw is not FrameFlaw.STATIC:
-            self._last = now
-        self._cut |= flaw is FrameFlaw.CUT
-        return flaw
 
 
 class _Bars:
@@ -116,6 +123,11 @@ class _Bars:
         self._brightest: NDArray[np.uint8] | None = None
         self._picture: CropBox | None = None
         self._frames = 0
+
+    def presume(self, picture: CropBox, image: NDArray[np.uint8]) -> None:
+        """Goes on as if that part of frames like `image` had been bright before."""
+        self._brightest = image.copy()
+        self._brightest[picture.top : picture.bottom, picture.left : picture.right] = 255
 
     def picture_of(self, image: NDArray[np.uint8]) -> CropBox:
         """The part of a frame between the bars."""

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import hashlib
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import TYPE_CHECKING, Final
 
-from streaming.frames.quality import FrameFlaw
+from streaming.frames.quality import FrameFlaw, may_be_cut
+from streaming.mining.features import match
 from streaming.mining.intake import Intake, Seen
-from streaming.mining.search import GapSearch
+from streaming.mining.search import TOLERANCE_S, GapSearch
 from streaming.mining.verdict import Reason, Rejection, judge
 from streaming.mining.views import encode_jpeg
-from streaming.records import Pair, SourceKind, TwoView, View
+from streaming.records import CropBox, Pair, SourceKind, TwoView, View
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,17 +36,28 @@ _KEPT_FRAMES: Final = 64
 
 @dataclass(frozen=True, slots=True)
 class MinerState:
-    """What a miner knows beside the frames themselves; plain numbers, to be stored anywhere.
+    """What a miner of a video knows beside the frames themselves; plain numbers, easily stored.
 
     Attributes:
         gap_s: where the search for the next frame begins.
         rests_until_ns: frames before this time would make near duplicates.
-        spent_ns: times of recent frames that already are the first view of a pair.
+        last_ns: time of the last frame that was of use; None before the first.
+        kept_ns: times of the frames that later ones may be compared with.
+        spent_ns: those of them that already are the first view of a pair.
+        picture: left, top, right and bottom of what lies between bars; None before any frame.
     """
 
     gap_s: float
     rests_until_ns: int
+    last_ns: int | None
+    kept_ns: tuple[int, ...]
     spent_ns: tuple[int, ...]
+    picture: tuple[int, int, int, int] | None
+
+    @property
+    def context_ns(self) -> int | None:
+        """Time of the earliest frame that a miner needs to go on; None when it needs none."""
+        return min(self.kept_ns, default=self.last_ns)
 
 
 class Miner:
@@ -91,63 +103,82 @@ class Miner:
         self._earlier: deque[Seen] = deque(
             maxlen=config.image_set_window if self._is_set else _KEPT_FRAMES
         )
-        self._last_kept_ns: int | None = None
         self._rests_until_ns = 0
         self._spent_ns: deque[int] = deque(maxlen=_KEPT_FRAMES)
+        self._before: MinerState | None = None
 
     @property
     def state(self) -> MinerState:
         """To go on later, or elsewhere: see `restore`."""
-        return MinerState(self._search.gap_s, self._rests_until_ns, tuple(self._spent_ns))
+        last, picture = self._intake.last, self._intake.picture
+        return MinerState(
+            gap_s=self._search.gap_s,
+            rests_until_ns=self._rests_until_ns,
+            last_ns=None if last is None else last.timestamp_ns,
+            kept_ns=tuple(earlier.timestamp_ns for earlier in self._earlier),
+            spent_ns=tuple(self._spent_ns),
+            picture=None if picture is None else astuple(picture),
+        )
 
     def restore(self, state: MinerState) -> None:
         """Makes a new miner go on like the one that `state` is from.
 
-        Call it first, then `remember` with the frames of the last `max_gap_s` at least, then
-        `process` with the following ones.
+        Then `remember` the frames since `state.context_ns`, and `process` the following ones.
         """
+        self._before = state
         self._search.gap_s = state.gap_s
         self._rests_until_ns = state.rests_until_ns
         self._spent_ns.extend(state.spent_ns)
 
+    def remember(self, frame: Frame) -> None:
+        """Takes a frame from before the restored state, so that later ones can pair with it."""
+        before = self._before
+        if before is None or frame.timestamp_ns not in {before.last_ns, *before.kept_ns}:
+            return
+        picture = None if before.picture is None else CropBox(*before.picture)
+        seen = self._intake.take_again(frame, picture)
+        if seen.timestamp_ns in before.kept_ns:
+            self._earlier.append(seen)
+
     def process(self, frame: Frame) -> list[Pair]:
         """Takes the next frame; gives the pairs of which it is the second view."""
         self._funnel.frames += 1
+        before = self._intake.last
         seen = self._intake.take(frame)
         if isinstance(seen, FrameFlaw):
             self._funnel.skipped_frames[seen.value] += 1
             return []
-        if seen.opens_shot:
+        if self._is_set:
+            pairs = self._pairs_in_set(seen)
+            self._earlier.append(seen)
+            return pairs
+        if before is not None and self._is_cut(before, seen):
             self._open_shot()
-        pairs = self._pairs_in_set(seen) if self._is_set else self._pairs_in_video(seen)
+        pairs = self._pairs_in_video(seen)
         self._keep(seen)
         return pairs
 
-    def remember(self, frame: Frame) -> None:
-        """Takes a frame that was mined before, so that later ones can be compared with it."""
-        seen = self._intake.take(frame)
-        if isinstance(seen, FrameFlaw):
-            return
-        if seen.opens_shot:
-            self._earlier.clear()
-        self._keep(seen)
+    def _is_cut(self, before: Seen, after: Seen) -> bool:
+        # A fast turn changes colours and layout as a cut does, but keeps some of the features.
+        config = self._config
+        if not may_be_cut(before.signature, after.signature, config.quality):
+            return False
+        return len(match(before.features, after.features, config.ratio)) < config.min_matches
 
     def _open_shot(self) -> None:
-        if self._earlier:
-            self._funnel.rejected[Reason.CUT.value] += 1
+        self._funnel.rejected[Reason.CUT.value] += 1
         self._earlier.clear()
         self._search.restart()
         self._rests_until_ns = 0
 
     def _keep(self, seen: Seen) -> None:
-        if not self._is_set and self._last_kept_ns is not None:
-            # Denser sampling than the window can hold would shorten the longest gap.
-            spacing_ns = self._config.max_gap_s * _NS_PER_S / _KEPT_FRAMES
-            if seen.timestamp_ns - self._last_kept_ns < spacing_ns:
-                return
-        self._last_kept_ns = seen.timestamp_ns
-        if seen.timestamp_ns not in self._spent_ns:
+        # Denser sampling than the window can hold would shorten the longest gap.
+        spacing_ns = self._config.max_gap_s * _NS_PER_S / _KEPT_FRAMES
+        if not self._earlier or seen.timestamp_ns - self._earlier[-1].timestamp_ns >= spacing_ns:
             self._earlier.append(seen)
+        furthest_ns = (self._config.max_gap_s + TOLERANCE_S) * _NS_PER_S
+        while seen.timestamp_ns - self._earlier[0].timestamp_ns > furthest_ns:
+            self._earlier.popleft()
 
     def _pairs_in_set(self, seen: Seen) -> list[Pair]:
         candidates = [(earlier, self._judge(earlier, seen)) for earlier in self._earlier]
@@ -161,18 +192,17 @@ class Miner:
         if seen.timestamp_ns < self._rests_until_ns:
             self._funnel.skipped_frames[NEAR_DUPLICATE] += 1
             return []
-        gaps_s = [(seen.timestamp_ns - e.timestamp_ns) / _NS_PER_S for e in self._earlier]
+        firsts = [e for e in self._earlier if e.timestamp_ns not in self._spent_ns]
+        gaps_s = [(seen.timestamp_ns - first.timestamp_ns) / _NS_PER_S for first in firsts]
         probe = self._search.probe(gaps_s)
         while (index := probe.propose()) is not None:
-            verdict = self._judge(self._earlier[index], seen)
+            verdict = self._judge(firsts[index], seen)
             if isinstance(verdict, TwoView):
                 probe.accept(index)
                 rest_s = self._config.anchor_spacing * gaps_s[index]
                 self._rests_until_ns = seen.timestamp_ns + round(rest_s * _NS_PER_S)
-                first = self._earlier[index]
-                del self._earlier[index]
-                self._spent_ns.append(first.timestamp_ns)
-                return [self._pair(first, seen, verdict)]
+                self._spent_ns.append(firsts[index].timestamp_ns)
+                return [self._pair(firsts[index], seen, verdict)]
             probe.reject(index, verdict)
         return []
 

@@ -17,12 +17,10 @@ if TYPE_CHECKING:
     from streaming.mining.config import MiningConfig
     from streaming.mining.verdict import Rejection
 
-_TOLERANCE_S: Final = 0.1
+TOLERANCE_S: Final = 0.1
 """Sampled frames lie beside their targets by up to the time between two frames of the video."""
 _MAX_STEP: Final = 4.0
 """Overlap near 0 or 1 is no measure of how far to go: a step is bounded by this factor."""
-_HOPELESS: Final = {Reason.TOO_FEW_KEYPOINTS, Reason.MOSTLY_STATIC}
-"""No other gap helps against these."""
 
 
 class GapSearch:
@@ -52,8 +50,8 @@ class Probe:
         self._search = search
         self._config = config
         self._gaps_s = gaps_s
-        self._nearest_s = config.min_gap_s - _TOLERANCE_S
-        self._furthest_s = config.max_gap_s + _TOLERANCE_S
+        self._nearest_s = config.min_gap_s - TOLERANCE_S
+        self._furthest_s = config.max_gap_s + TOLERANCE_S
         self._left = config.max_candidates
 
     def propose(self) -> int | None:
@@ -75,12 +73,12 @@ class Probe:
     def reject(self, index: int, rejection: Rejection) -> None:
         """The frame of this index made no pair: looks further, nearer, or no more."""
         gap_s = self._gaps_s[index]
-        if rejection.reason in _HOPELESS:
+        if rejection.reason is Reason.TOO_FEW_KEYPOINTS:
             self._left = 0
         elif rejection.reason is Reason.OVERLAP_TOO_HIGH:
             self._nearest_s = gap_s
             self._aim_at(gap_s * self._step(rejection))
-        elif rejection.reason is Reason.OVERLAP_TOO_LOW:
+        elif rejection.reason in {Reason.OVERLAP_TOO_LOW, Reason.PHOTOMETRIC_MISMATCH}:
             self._furthest_s = gap_s
             self._aim_at(gap_s * self._step(rejection))
         else:

@@ -7,9 +7,11 @@ import enum
 import json
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import Any
 
 from monitoring.funnel import SourceFunnel
 from streaming.errors import RecordError
+from streaming.mining.miner import MinerState
 
 
 class SourceState(enum.StrEnum):
@@ -34,6 +36,8 @@ class Progress:
         duration_s: length of the source in seconds; None when unknown.
         funnel: counts since the start of the source.
         reason: why it failed, one line.
+        miner: what mining goes on with after `position_ns`; None before the first frame and in
+            records from before there was this field.
     """
 
     source_id: str
@@ -44,6 +48,7 @@ class Progress:
     duration_s: float | None = None
     funnel: SourceFunnel = field(default_factory=SourceFunnel)
     reason: str = ""
+    miner: MinerState | None = None
 
 
 def encode_progress(progress: Progress) -> bytes:
@@ -53,6 +58,7 @@ def encode_progress(progress: Progress) -> bytes:
     values["funnel"] = {
         f.name: getattr(progress.funnel, f.name) for f in dataclasses.fields(SourceFunnel)
     }
+    values["miner"] = None if progress.miner is None else dataclasses.asdict(progress.miner)
     return json.dumps(values, sort_keys=True).encode()
 
 
@@ -61,6 +67,7 @@ def decode_progress(value: bytes) -> Progress:
     try:
         fields = json.loads(value)
         funnel = fields.pop("funnel")
+        miner = fields.pop("miner", None)
         return Progress(
             state=SourceState(fields.pop("state")),
             funnel=SourceFunnel(
@@ -69,7 +76,14 @@ def decode_progress(value: bytes) -> Progress:
                 accepted=funnel["accepted"],
                 rejected=Counter(funnel["rejected"]),
             ),
+            miner=None if miner is None else _miner_state(miner),
             **fields,
         )
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise RecordError("bad_progress", f"progress record: not readable ({error!r})") from error
+
+
+def _miner_state(fields: dict[str, Any]) -> MinerState:
+    # JSON knows lists only.
+    plain: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in fields.items()}
+    return MinerState(**plain)

@@ -1,17 +1,22 @@
 """The miner over whole sources: which frames become pairs, and what is counted."""
 
 import dataclasses
+from collections import Counter
+from itertools import pairwise
 
 import cv2
 import numpy as np
 import pytest
 
 from monitoring.funnel import SourceFunnel
+from streaming.frames.quality import may_be_cut, signature
 from streaming.frames.sampling import SamplingConfig
 from streaming.frames.stream import open_frames
 from streaming.mining.config import MiningConfig
+from streaming.mining.features import extract
 from streaming.mining.miner import Miner
-from streaming.mining.views import decode_view
+from streaming.mining.verdict import Reason, Rejection, judge
+from streaming.mining.views import decode_view, make_view
 from streaming.records import CropBox, Frame, Source, SourceKind
 from tests.mining_scenes import texture
 
@@ -120,20 +125,47 @@ def test_identity_of_pairs(panned):
     assert not set(ids) & {pair.pair_id for pair in elsewhere}
 
 
-def test_a_miner_that_takes_over_gives_the_same_pairs():
-    frames = list(pan(120, count=20))
-    whole, _ = mine(frames)
-    for stop in (9, 14):
-        before = Miner(video(), MiningConfig(), "test", lambda: 7, SourceFunnel())
-        pairs = [pair for frame in frames[:stop] for pair in before.process(frame)]
-        funnel = SourceFunnel()
-        after = Miner(video(), MiningConfig(), "test", lambda: 7, funnel)
-        after.restore(before.state)
-        for frame in frames[:stop]:
+def take_over(frames, stop, source):
+    """Pairs of two miners, of which the second goes on from the first one's state."""
+    before = Miner(source, MiningConfig(), "test", lambda: 7, SourceFunnel())
+    pairs = [pair for frame in frames[:stop] for pair in before.process(frame)]
+    funnel = SourceFunnel()
+    after = Miner(source, MiningConfig(), "test", lambda: 7, funnel)
+    state = before.state
+    after.restore(state)
+    for frame in frames[:stop]:
+        if frame.timestamp_ns >= state.context_ns:
             after.remember(frame)
-        assert funnel == SourceFunnel(), "what is remembered was counted before"
-        pairs += [pair for frame in frames[stop:] for pair in after.process(frame)]
-        assert [pair.pair_id for pair in pairs] == [pair.pair_id for pair in whole]
+    assert funnel == SourceFunnel(), "what is remembered was counted before"
+    assert after.state == state
+    return pairs + [pair for frame in frames[stop:] for pair in after.process(frame)]
+
+
+def ids_of(pairs):
+    return [pair.pair_id for pair in pairs]
+
+
+def test_a_miner_that_takes_over_gives_the_same_pairs():
+    pause = [list(pan(120, count=8))[-1].image] * 5
+    there = [frame.image for frame in pan(120, count=16)]
+    images = [np.pad(i, ((20, 20), (0, 0), (0, 0))) for i in [*there[:8], *pause, *there[8:]]]
+    frames = [frame_at(number, image) for number, image in enumerate(images)]
+    whole = ids_of(mine(frames)[0])
+    assert len(whole) >= 8
+    for stop in (1, 4, 9, 11, 14, 18):
+        assert ids_of(take_over(frames, stop, video())) == whole
+
+
+@pytest.mark.shared_data
+@pytest.mark.parametrize(
+    ("name", "stop"), [("gopro_karma_drone", 40), ("rendered_indoor_cuts", 60)]
+)
+def test_taking_over_in_real_footage(shared_data, name, stop):
+    source = Source(name, str(shared_data / f"videos/{name}.mp4"), SourceKind.VIDEO)
+    sampling = SamplingConfig(frames_per_s=4.0, max_side_px=320, max_frames=90)
+    with open_frames(source, sampling) as opened:
+        frames = list(opened)
+    assert ids_of(take_over(frames, stop, source)) == ids_of(mine(frames, source=source)[0])
 
 
 def test_no_pair_across_a_cut():
@@ -149,6 +181,21 @@ def test_no_pair_across_a_cut():
     assert funnel.rejected["cut"] == 1
     sides = [(p.view_1.timestamp_ns < 3 * NS, p.view_2.timestamp_ns < 3 * NS) for p in pairs]
     assert set(sides) == {(True, True), (False, False)}
+
+
+@pytest.mark.shared_data
+def test_only_changes_without_common_features_are_cuts(shared_data):
+    _, funnel = mine_file(shared_data / "videos" / "street_cuts.mp4")
+    assert funnel.rejected["cut"] == 5
+    # Colours and layout change as much here: pictures slide in, then the camera turns fast.
+    path = shared_data / "videos" / "rendered_indoor_cuts.mp4"
+    source = Source("indoor", str(path), SourceKind.VIDEO)
+    with open_frames(source, SamplingConfig(frames_per_s=4.0, end_s=21.9)) as opened:
+        frames = list(opened)
+    signatures = [signature(frame.image) for frame in frames]
+    assert any(may_be_cut(*two, MiningConfig().quality) for two in pairwise(signatures))
+    _, funnel = mine(frames, source=source)
+    assert funnel.rejected["cut"] == 0
 
 
 def test_a_still_camera_gives_no_pair_whatever_moves():
@@ -201,12 +248,12 @@ def test_letterbox_bars_are_left_out():
 def test_memory_is_bounded():
     config = MiningConfig(max_gap_s=4.0)
     miner = Miner(video(), config, "test", lambda: 7, SourceFunnel())
-    for number in range(600):
-        image = WORLD[200:440, number // 2 : number // 2 + WIDTH]
-        miner.remember(frame_at(number, image, frames_per_s=60))
-    assert len(miner._earlier) <= 64
-    newest, oldest = miner._earlier[-1].timestamp_ns, miner._earlier[0].timestamp_ns
-    assert newest - oldest > 3.5 * NS, "dense sampling does not shorten the longest gap"
+    for number in range(360):
+        image = WORLD[200:440, number * 4 : number * 4 + WIDTH]
+        miner.process(frame_at(number, image, frames_per_s=60))
+    kept_ns = miner.state.kept_ns
+    assert 40 <= len(kept_ns) <= 64
+    assert 3.5 * NS < kept_ns[-1] - kept_ns[0] < 4.2 * NS, "dense sampling shortens no gap"
 
 
 def test_the_mimic_profile_takes_one_fixed_gap():
@@ -238,7 +285,7 @@ def test_all_pairs_of_an_image_set_are_candidates():
 @pytest.mark.shared_data
 def test_photographs_of_a_place(shared_data):
     config = MiningConfig()
-    for name, least in (("petra", 1), ("drone_beach", 8)):
+    for name, least in (("petra", 1), ("drone_beach", 5)):
         source = Source(name, str(shared_data / "image_sets" / name), SourceKind.IMAGE_SET)
         with open_frames(source, SamplingConfig()) as frames:
             pairs, _ = mine(frames, config, source)
@@ -260,6 +307,26 @@ def test_static_footage_gives_no_pair(shared_data, name):
 
 
 @pytest.mark.shared_data
+def test_static_footage_gives_no_pair_at_any_gap(shared_data):
+    """Cars that pass before a still camera: the model that they agree on is theirs."""
+    path = shared_data / "videos" / "static_parking.mp4"
+    config = MiningConfig()
+    source = Source(path.name, str(path), SourceKind.VIDEO)
+    sampling = SamplingConfig(frames_per_s=4.0, max_side_px=400, end_s=16.0)
+    with open_frames(source, sampling) as frames:
+        views = [make_view(f.image, CropBox(0, 0, *f.image.shape[1::-1]), 224) for f in frames]
+    features = [extract(view, config) for view in views]
+    judged = [
+        judge(features[first], features[second], views[first], views[second], config)
+        for second in range(len(views))
+        for first in range(max(0, second - 32), second)
+    ]
+    reasons = Counter(v.reason if isinstance(v, Rejection) else "accepted" for v in judged)
+    assert reasons["accepted"] == 0
+    assert reasons[Reason.PHOTOMETRIC_MISMATCH] > 0, "the cars made some model plausible"
+
+
+@pytest.mark.shared_data
 def test_a_hand_held_camera_gives_pairs(shared_data):
     pairs, funnel = mine_file(shared_data / "videos" / "gopro_max_hand.mp4")
-    assert len(pairs) >= 0.4 * funnel.frames
+    assert len(pairs) >= 0.7 * funnel.frames

@@ -61,6 +61,18 @@ def test_a_wall_of_equal_tiles():
     assert plain > 0, "the plain procedure takes some of them: the gates are needed"
 
 
+def test_a_logo_on_a_plain_ground_and_before_a_scene():
+    """What is plain in one view tells all the same: the other view is not plain there."""
+    plain, scene = np.full((224, 224, 3), 60, np.uint8), window(texture(9), 100, 100)
+    logo = cv2.resize(texture(7), (100, 60), interpolation=cv2.INTER_AREA)
+    plain[80:140, 50:150] = logo
+    scene[110:170, 100:200] = logo
+    assert isinstance(verdict_on(plain, scene, PLAIN), TwoView)
+    verdict = verdict_on(plain, scene)
+    assert isinstance(verdict, Rejection)
+    assert verdict.reason is Reason.PHOTOMETRIC_MISMATCH
+
+
 @pytest.mark.shared_data
 def test_a_small_common_object_before_unrelated_backgrounds(shared_data):
     footage = shared_data / "planar_and_stereo"

@@ -1,5 +1,9 @@
 """Mining a source into a log: pairs and progress together, resumable, failures kept."""
 
+import json
+from contextlib import contextmanager
+from dataclasses import replace
+
 import pytest
 
 from streaming.log.address import open_log
@@ -8,7 +12,7 @@ from streaming.log.topics import DEAD_LETTERS, PAIRS, topic_specs
 from streaming.producer import CommitConfig, ProduceConfig, mine_source, read_progress
 from streaming.schema.codec import decode_pair
 from streaming.schema.dead_letter import decode_dead_letter
-from streaming.schema.progress import SourceState
+from streaming.schema.progress import SourceState, decode_progress, encode_progress
 from streaming.sources.spec import parse_source
 from tests.scenery import write_pan
 
@@ -20,11 +24,17 @@ def clip(tmp_path_factory):
     return write_pan(tmp_path_factory.mktemp("clip") / "pan.mp4")
 
 
-@pytest.fixture
-def log(tmp_path):
-    with open_log(f"sqlite:///{tmp_path}/pairs.db") as log:
+@contextmanager
+def new_log(path):
+    with open_log(f"sqlite:///{path}") as log:
         for spec in topic_specs():
             log.create_topic(spec)
+        yield log
+
+
+@pytest.fixture
+def log(tmp_path):
+    with new_log(tmp_path / "pairs.db") as log:
         yield log
 
 
@@ -48,6 +58,15 @@ def test_progress_in_the_log_is_what_was_returned(clip, log):
     assert progress.position_ns > 4e9
 
 
+def test_progress_from_before_there_was_a_miner_state_is_read(clip, log):
+    progress = mine_source(parse_source(str(clip)), log, CONFIG)
+    assert progress.miner is not None
+    assert decode_progress(encode_progress(progress)) == progress
+    fields = json.loads(encode_progress(progress))
+    del fields["miner"]
+    assert decode_progress(json.dumps(fields).encode()) == replace(progress, miner=None)
+
+
 def test_a_source_that_is_done_is_left_alone(clip, log):
     source = parse_source(str(clip))
     first = mine_source(source, log, CONFIG)
@@ -65,18 +84,23 @@ def test_other_settings_mine_anew(clip, log):
     assert set(stored_ids(log)) > before
 
 
-def test_a_source_that_is_stopped_goes_on_without_doubles(clip, log):
+@pytest.mark.parametrize("frames_mined", [1, 4, 9, 13])
+def test_a_stopped_source_goes_on_to_the_same_pairs(clip, log, tmp_path, frames_mined):
     source = parse_source(str(clip))
-    asked = iter(range(1_000))
-    stopped = mine_source(source, log, CONFIG, stop=lambda: next(asked) == 9)
-    at_stop = set(stored_ids(log))
-    done = mine_source(source, log, CONFIG)
+    # So short a gap that going on begins amid the clip, not with its first frame.
+    config = ProduceConfig.model_validate({"mining": {"max_gap_s": 1.5}, "commit": {"pairs": 2}})
+    with new_log(tmp_path / "whole.db") as whole:
+        uninterrupted = mine_source(source, whole, config)
+        wanted = stored_ids(whole)
+    asked = iter(range(1, 1_000))
+    stopped = mine_source(source, log, config, stop=lambda: next(asked) == frames_mined)
+    at_stop = stored_ids(log)
+    done = mine_source(source, log, config)
     assert stopped.state is SourceState.RUNNING
-    assert done.state is SourceState.DONE
-    ids = stored_ids(log)
-    assert len(ids) == len(set(ids)) == done.funnel.accepted
-    assert set(ids) > at_stop
-    # Each frame is counted once, though the ones before the stop are decoded again for context.
+    assert len(at_stop) < len(wanted)
+    assert sorted(stored_ids(log)) == sorted(wanted)
+    # Each frame is counted once, though some before the stop are decoded again for context.
+    assert done == uninterrupted
     assert done.funnel.frames == 20
 
 
