@@ -64,5 +64,6 @@ def test_a_resumed_run_may_be_longer_but_not_different():
         load_settings(TrainConfig, recipe=recipe("demo"), overrides=free), earlier, Path("c")
     )
     other = load_settings(TrainConfig, recipe=recipe("demo"), overrides=["optim.lr=0.5"])
-    with pytest.raises(ConfigError, match=rf"checkpoint c: .*optim\.lr={config.optim.lr} there, 0\.5 here"):
+    differs = rf"checkpoint c: .*optim\.lr={config.optim.lr} there, 0\.5 here"
+    with pytest.raises(ConfigError, match=differs):
         check_resumable(other, earlier, Path("c"))
