@@ -130,12 +130,15 @@ def _check_disk() -> Finding:
     free_gib = shutil.disk_usage(here).free / _GIB
     if not os.access(here, os.W_OK):
         return Finding("disk", Status.FAILURE, f"{here} is not writable", "change the folder")
-    with tempfile.NamedTemporaryFile(dir=here) as probe:
-        started = time.perf_counter()
-        probe.write(os.urandom(_PROBE_BYTES))
-        probe.flush()
-        os.fsync(probe.fileno())
-        mb_per_s = _PROBE_BYTES / 1e6 / (time.perf_counter() - started)
+    started = time.perf_counter()
+    try:
+        with tempfile.NamedTemporaryFile(dir=here) as probe:
+            probe.write(os.urandom(_PROBE_BYTES))
+            probe.flush()
+            os.fsync(probe.fileno())
+    except OSError as error:
+        return Finding("disk", Status.FAILURE, f"{here}: {error.strerror}", "free some space")
+    mb_per_s = _PROBE_BYTES / 1e6 / (time.perf_counter() - started)
     detail = f"{free_gib:.0f} GiB free, {mb_per_s:.0f} MB/s written"
     if free_gib < _WANTED_DISK_GIB:
         return Finding("disk", Status.WARNING, detail, "an hour of mining can fill some GiB")

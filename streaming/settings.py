@@ -8,7 +8,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -22,11 +22,12 @@ if TYPE_CHECKING:
 
     from pydantic_core import ErrorDetails
 
-ENVIRONMENT_PREFIX = "PAIRSTREAM__"
-
 
 class Settings(BaseModel):
     """Base of every configuration section: immutable, strict about keys, defaults checked."""
+
+    environment_prefix: ClassVar[str] = ""
+    """How the environment variables of a root model begin; empty where it reads none."""
 
     model_config = ConfigDict(
         frozen=True, extra="forbid", validate_default=True, use_attribute_docstrings=True
@@ -53,28 +54,38 @@ def load_settings(
     Args:
         model: the configuration's root model.
         recipe: a YAML file with a mapping at its top.
-        environ: variables such as `PAIRSTREAM__OPTIM__LR=1e-3`; others are passed over.
+        environ: variables such as `PAIRSTREAM_TRAIN__OPTIM__LR=1e-3`, which begin with the model's
+            `environment_prefix`; others are passed over.
         overrides: texts of the form `a.b=c`; the value is read as YAML.
 
     Raises:
         ConfigError: one line that names the layer, the path of the key and what is wrong.
     """
     values: dict[str, Any] = {} if recipe is None else _read_recipe(recipe)
+    origins: dict[str, str] = {}
     for name, text in sorted((environ or {}).items()):
-        if name.startswith(ENVIRONMENT_PREFIX):
-            path = name.removeprefix(ENVIRONMENT_PREFIX).lower().split("__")
+        prefix = model.environment_prefix
+        if prefix and name.startswith(prefix):
+            path = name.removeprefix(prefix).lower().split("__")
+            origins[".".join(path)] = f"environment variable {name}"
             _assign(values, path, text, origin=f"environment variable {name}")
     for override in overrides:
         key, equals, text = override.partition("=")
         if not equals or not key.strip():
             raise ConfigError(f"--set {override}: write it as key.path=value")
-        _assign(values, key.strip().split("."), text, origin=f"--set {override}")
+        path = key.strip().split(".")
+        origins[".".join(path)] = f"--set {override}"
+        _assign(values, path, text, origin=f"--set {override}")
     try:
         return model.model_validate(values)
     except ValidationError as error:
-        where = "configuration" if recipe is None else f"configuration {recipe.name}"
-        details = "; ".join(_describe(model, detail) for detail in error.errors()[:3])
-        raise ConfigError(f"{where}: {details}") from error
+        elsewhere = "configuration" if recipe is None else f"configuration {recipe.name}"
+        details = [
+            f"{origins.get('.'.join(map(str, detail['loc'])), elsewhere)}: "
+            f"{_describe(model, detail)}"
+            for detail in error.errors()[:3]
+        ]
+        raise ConfigError("; ".join(details)) from error
 
 
 def _read_recipe(recipe: Path | Traversable) -> dict[str, Any]:

@@ -49,6 +49,8 @@ class CheckpointConfig(Settings):
 class TrainConfig(Settings):
     """Everything that decides what a run does, but for the log and the folder it works in."""
 
+    environment_prefix = "PAIRSTREAM_TRAIN__"
+
     model: ModelConfig = ModelConfig()
     """The network."""
     data: PipelineConfig = PipelineConfig()

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from streaming.errors import SourceError
+from streaming.errors import INTERRUPTED_STATUS, SourceError
 from streaming.settings import load_settings
 from streaming.sources.spec import expand
 
@@ -34,7 +34,7 @@ def demo_command(
     Without --video, rooms are rendered into videos. Starts anew each time, but for the rendered
     rooms.
     """
-    from pairstream.demo.run import DemoPlan, run_demo
+    from pairstream.demo.run import DemoPlan, DemoStoppedError, run_demo
     from trainer.config import TrainConfig, recipe
     from trainer.evaluation.scores import Verdict
     from trainer.evaluation.table import footnotes, score_table
@@ -42,8 +42,12 @@ def demo_command(
     config = load_settings(
         TrainConfig, recipe=recipe("demo"), environ=os.environ, overrides=overrides or []
     )
-    result = run_demo(DemoPlan(out, seconds, _usable(videos or [])), config)
     console = Console()
+    try:
+        result = run_demo(DemoPlan(out, seconds, _usable(videos or [])), config)
+    except DemoStoppedError as stopped:
+        console.print(f"stopped; what was made so far is in {out}")
+        raise typer.Exit(INTERRUPTED_STATUS) from stopped
     scores = result.evaluation.scores
     console.print(score_table(scores, "the pretrained encoder beside a random one"))
     for line in footnotes(scores):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import signal
 import threading
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ import cv2
 
 from streaming.log.address import open_log
 from streaming.producer import ProduceConfig, mine_source
+from streaming.settings import load_settings
 from streaming.sources.spec import expand, parse_source
 from streaming.sources.synthetic.spec import parse_synthetic
 from streaming.sources.synthetic.write import write_video
@@ -77,11 +79,12 @@ def _run(feed: Feed) -> None:
     signal.signal(signal.SIGTERM, lambda *_: stopped.set())
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     cv2.setNumThreads(1)
+    config = load_settings(ProduceConfig, environ=os.environ)
     with open_log(feed.log_address) as log:
         for source in _sources(feed):
             if stopped.is_set():
                 return
-            mine_source(source, log, ProduceConfig(), stop=stopped.is_set)
+            mine_source(source, log, config, stop=stopped.is_set)
 
 
 def _sources(feed: Feed) -> Iterator[Source]:

@@ -13,7 +13,7 @@ from monitoring.funnel import SourceFunnel
 from pairstream.demo.display import DemoDisplay
 from pairstream.demo.feed import Feed, FeedProcess
 from pairstream.demo.result import DemoRecord, DemoResult, summarise
-from streaming.errors import SourceError
+from streaming.errors import PairstreamError, SourceError
 from streaming.log.address import open_log
 from streaming.log.topics import topic_specs
 from streaming.producer import read_progress
@@ -56,11 +56,16 @@ class DemoPlan:
     videos: tuple[str, ...]
 
 
+class DemoStoppedError(Exception):
+    """The user or the system stopped the demo; what it has made so far is kept."""
+
+
 def run_demo(plan: DemoPlan, config: TrainConfig) -> DemoResult:
     """Runs everything; the folder then holds log, run, videos and report.
 
     Raises:
-        SourceError: when the sources give too few pairs for a batch.
+        SourceError: when the sources give too few pairs.
+        DemoStoppedError: on SIGINT or SIGTERM before the scoring.
     """
     folder = RunFolder(plan.out / "train")
     database = plan.out / "pairs.db"
@@ -70,24 +75,23 @@ def run_demo(plan: DemoPlan, config: TrainConfig) -> DemoResult:
     address = f"sqlite:///{database}"
     world = single_process(config.device)
     started_s = time.monotonic()
-    with open_log(address) as log, StopOnSignal().installed() as on_signal:
+    with open_log(address) as log, DemoDisplay(log) as display:
         for spec in topic_specs():
             log.create_topic(spec)
         feed = FeedProcess(Feed(address, plan.videos, rooms))
         feed.start()
         try:
-            with DemoDisplay(log) as display:
+            with StopOnSignal().installed() as on_signal, _leaving_a_core():
                 display.stage("1/3  mining pairs" + ("" if plan.videos else " from rendered rooms"))
                 _wait_for_pairs(log, feed, config.data.batch_size, display, on_signal)
                 display.stage("2/3  pretraining while mining goes on")
                 stop_after = StopAfter(max_seconds=plan.train_s)
-                with _leaving_a_core():
-                    train(config, log, folder, world, (display, stop_after, on_signal))
-                feed.stop()
-                display.stage("3/3  scoring the encoder beside a random one")
-                evaluation = _evaluate(folder, plan.out, config, world, display)
+                train(config, log, folder, world, (display, stop_after, on_signal))
+                _check_not_stopped(on_signal)
         finally:
             feed.stop()
+        display.stage("3/3  scoring the encoder beside a random one")
+        evaluation = _evaluate(folder, plan.out, config, world, display)
         record = DemoRecord(
             title="Pairstream: " + (", ".join(map(redacted, plan.videos)) or "rendered rooms"),
             config=config,
@@ -126,12 +130,16 @@ def _wait_for_pairs(
 ) -> None:
     """Waits for a batch of pairs, or for the end of the stream if that gives a few at least."""
     while display.poll() < wanted:
-        if on_signal.stop_reason() is not None:
-            raise KeyboardInterrupt
+        _check_not_stopped(on_signal)
         if not feed.is_running:
             _check_enough(log)
             return
         time.sleep(_POLL_S)
+
+
+def _check_not_stopped(on_signal: StopOnSignal) -> None:
+    if on_signal.stop_reason() is not None:
+        raise DemoStoppedError
 
 
 def _check_enough(log: Log) -> None:
@@ -152,7 +160,7 @@ def _evaluate(
 ) -> EvalReport:
     checkpoint = latest(folder.checkpoints, on_passed_over=display.on_note)
     if checkpoint is None:
-        raise KeyboardInterrupt
+        raise PairstreamError("training ended before its first step; raise --seconds")
     model = load_model(checkpoint, world.device)
     return evaluate(
         model,

@@ -11,6 +11,8 @@ class Optimiser(Settings):
 
 
 class Run(Settings):
+    environment_prefix = "PAIRSTREAM_RUN__"
+
     steps: int = 10
     optim: Optimiser = Optimiser()
 
@@ -18,7 +20,7 @@ class Run(Settings):
 def test_layers_override_in_order(tmp_path):
     recipe = tmp_path / "run.yaml"
     recipe.write_text("steps: 20\noptim:\n  lr: 0.1\n")
-    environ = {"PAIRSTREAM__OPTIM__LR": "0.2", "PAIRSTREAM__STEPS": "30", "HOME": "/x"}
+    environ = {"PAIRSTREAM_RUN__OPTIM__LR": "0.2", "PAIRSTREAM_RUN__STEPS": "30", "HOME": "/x"}
     run = load_settings(Run, recipe=recipe, environ=environ, overrides=["steps=40"])
     assert (run.steps, run.optim.lr, run.optim.betas) == (40, 0.2, (0.9, 0.95))
 
@@ -55,3 +57,12 @@ def test_a_broken_recipe_is_one_line_that_names_the_file(tmp_path, text):
 def test_equal_values_have_equal_fingerprints():
     assert Run().fingerprint() == Run(steps=10).fingerprint()
     assert Run().fingerprint() != Run(steps=11).fingerprint()
+
+
+def test_variables_of_another_command_are_passed_over():
+    assert load_settings(Run, environ={"PAIRSTREAM_MINE__MINING__RATIO": "0.7"}) == Run()
+
+
+def test_a_wrong_variable_is_named():
+    with pytest.raises(ConfigError, match=r"PAIRSTREAM_RUN__OPTIM__LRR: optim\.lrr: unknown key"):
+        load_settings(Run, environ={"PAIRSTREAM_RUN__OPTIM__LRR": "1"})
