@@ -80,7 +80,7 @@ def summarise(record: DemoRecord, log: Log, report: Path) -> DemoResult:
         ("candidate pairs", f"{total.candidates}"),
         ("pairs", f"{total.accepted}"),
         ("pairs seen in training", f"{steps[-1]['pairs_seen']}"),
-        ("model", f"{record.config.model.objective}, {_parameters(record.config) / 1e6:.1f} M"),
+        ("model", f"{record.config.model.objective}, {_parameters(record.config) / 1e6:.1f} M parameters"),
         ("loss", f"{smoothed[0]:.3f} → {smoothed[-1]:.3f}"),
         ("time", f"{record.elapsed_s:.0f} s"),
     ]
