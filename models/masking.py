@@ -10,6 +10,18 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
+def masked_count(patches: int, ratio: float) -> int:
+    """How many patches a mask hides: the ratio of them, rounded.
+
+    Raises:
+        ValueError: when the ratio masks no patch or all patches.
+    """
+    masked = round(ratio * patches)
+    if not 0 < masked < patches:
+        raise ValueError(f"mask ratio {ratio} masks {masked} of {patches} patches")
+    return masked
+
+
 def random_mask(batch: int, patches: int, ratio: float, generator: torch.Generator) -> Tensor:
     """Draws uniformly random masks with the same number of masked patches in each row.
 
@@ -26,9 +38,7 @@ def random_mask(batch: int, patches: int, ratio: float, generator: torch.Generat
     Raises:
         ValueError: when the ratio masks no patch or all patches.
     """
-    masked = round(ratio * patches)
-    if not 0 < masked < patches:
-        raise ValueError(f"mask ratio {ratio} masks {masked} of {patches} patches")
+    masked = masked_count(patches, ratio)
     scores = torch.rand(batch, patches, generator=generator, device=generator.device)
     ranks = scores.argsort(dim=1).argsort(dim=1)
     return ranks < masked

@@ -35,7 +35,8 @@ def train_command(  # noqa: PLR0913  the options of the command
         str | None,
         typer.Option(
             "--recipe",
-            help=f"name of a recipe or a YAML file; by default the run's own, or {_DEFAULT_RECIPE}",
+            help="name of a recipe or a YAML file; by default that of the run, and for a new one "
+            f"{_DEFAULT_RECIPE}, which a CPU trains in minutes",
         ),
     ] = None,
     overrides: Annotated[

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
+from models.masking import masked_count
 from models.registry import ModelConfig
 from streaming.errors import ConfigError
 from streaming.pipeline.config import PipelineConfig
@@ -79,6 +80,11 @@ class TrainConfig(Settings):
     """Where to compute; `auto` takes the GPU where there is one."""
 
     @model_validator(mode="after")
+    def _check_masking(self) -> Self:
+        check_mask_ratio("mask_ratio", self.mask_ratio, self.model)
+        return self
+
+    @model_validator(mode="after")
     def _check_length(self) -> Self:
         schedule, steps = self.optim.schedule, self.steps
         if steps is None:
@@ -95,6 +101,26 @@ class TrainConfig(Settings):
                 f"do not fit into steps={steps}; shorten optim.schedule or raise steps"
             )
         return self
+
+
+def check_mask_ratio(key: str, ratio: float, model: ModelConfig) -> None:
+    """Refuses a ratio that hides no patch of an image, or leaves none to see.
+
+    Args:
+        key: the name of the setting, for the message.
+        ratio: share of hidden patches.
+        model: the network whose images are masked.
+
+    Raises:
+        ConfigError: names the settings that do not go together.
+    """
+    try:
+        masked_count(model.patch_count, ratio)
+    except ValueError as error:
+        raise ConfigError(
+            f"configuration: {key}: {error} (model.image_size={model.image_size}, "
+            f"model.patch_size={model.patch_size}); change one of the three"
+        ) from error
 
 
 def recipe(name_or_path: str) -> Traversable | Path:

@@ -47,8 +47,9 @@ class Loop:
     """Trains until the steps are done, the data ends, or a hook says to stop.
 
     After each step, in this order: the line of progress that is due, the checkpoint that is due,
-    the question whether to stop. Whatever ends it, a checkpoint holds its last step; only steps
-    that are not finite end it by an exception and without one.
+    the question whether to stop. A checkpoint holds the last step, unless an exception ends the
+    run: steps that stay not finite, lost records that are to fail, an error of the log or the
+    disk, a second Ctrl-C. Then the checkpoint before stands.
 
     Args:
         config: the run's configuration.

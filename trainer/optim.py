@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 from torch.optim import AdamW
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from torch.optim import Optimizer
 
 _BASE_BATCH = 256
+DecayRate = Annotated[float, Field(ge=0.0, lt=1.0)]
 _UNDECAYED_NAMES = ("token", "pos_embed")
 
 
@@ -39,7 +40,7 @@ class OptimConfig(Settings):
     """Peak learning rate; without it `base_lr` times batch size / 256."""
     base_lr: float = Field(default=1.5e-4, gt=0.0)
     """Peak learning rate of a batch of 256 (the linear scaling rule of Goyal et al., 2017)."""
-    betas: tuple[float, float] = (0.9, 0.95)
+    betas: tuple[DecayRate, DecayRate] = (0.9, 0.95)
     """Decay rates of the running means of the gradient and its square."""
     weight_decay: float = Field(default=0.05, ge=0.0)
     """Decoupled weight decay of the matrices; biases, norms, tokens and positions have none."""

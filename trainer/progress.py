@@ -83,9 +83,9 @@ class PlainProgress(Hook):
         self._console.print(text, highlight=False, markup=False, soft_wrap=True)
 
     def on_start(self, step: int, total_steps: int | None) -> None:
-        """Keeps the length of the run for the lines."""
-        del step
+        """Says that the first step may have to wait, and keeps the length of the run."""
         self._total = "" if total_steps is None else f"/{total_steps}"
+        self.on_note(f"step {step}{self._total}  waiting for pairs")
 
     def on_step(self, metrics: StepMetrics) -> None:
         """Prints a line unless one was printed just now."""

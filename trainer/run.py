@@ -13,6 +13,7 @@ from importlib import metadata
 from typing import TYPE_CHECKING, Any, Final
 
 from monitoring.events import Journal
+from streaming.errors import PairstreamError
 from streaming.log.topics import PAIRS
 from streaming.pipeline.loader import PairLoader
 from trainer.checkpoint import Checkpoint, CheckpointError, Manifest, latest, save
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from trainer.run_folder import RunFolder
 
 NON_FINITE: Final = "non_finite_loss"
+FAILED: Final = "error"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,7 @@ def train(
     Raises:
         CheckpointError, ConfigError, LogError, RunFolderError: the run cannot be resumed as asked.
         NonFiniteLossError: too many steps in a row were not finite.
+        PairstreamError: the data cannot be read on; like the above in the journal's last event.
     """
     topic_id = log.topic_id(PAIRS)
     with (
@@ -116,8 +119,9 @@ def train(
             loop = Loop(config, state, loader, save_checkpoint, journal, hooks, world)
             try:
                 reason = loop.run()
-            except NonFiniteLossError as error:
-                journal.write("stop", step=state.step, reason=NON_FINITE, error=str(error))
+            except PairstreamError as error:
+                ending = NON_FINITE if isinstance(error, NonFiniteLossError) else FAILED
+                journal.write("stop", step=state.step, reason=ending, error=str(error))
                 raise
             finally:
                 for hook in hooks:

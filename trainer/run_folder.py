@@ -77,7 +77,7 @@ class RunFolder:
     def write_config(self, config: TrainConfig) -> None:
         """Keeps the configuration, readable as a recipe."""
         text = yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False)
-        self.config.write_text(text, encoding="utf-8")
+        _replace(self.config, text)
 
     def rewind_journal(self, step: int) -> int:
         """Takes out the events of steps after `step`, which a killed run did in vain.
@@ -93,7 +93,12 @@ class RunFolder:
         events = list(read_journal(self.journal))
         kept = [event for event in events if event.get("step", 0) <= step]
         if len(kept) < len(events):
-            rewound = self.journal.with_suffix(".rewound")
-            rewound.write_text("".join(f"{json.dumps(event)}\n" for event in kept), "utf-8")
-            rewound.replace(self.journal)
+            _replace(self.journal, "".join(f"{json.dumps(event)}\n" for event in kept))
         return len(events) - len(kept)
+
+
+def _replace(path: Path, text: str) -> None:
+    """Writes a file aside and renames it, so that a kill leaves the old one or the new one."""
+    aside = path.with_name(f"{path.name}.partial")
+    aside.write_text(text, encoding="utf-8")
+    aside.replace(path)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
+from pydantic import ValidationError
+
 from models.registry import build_model
 from trainer.checkpoint import Checkpoint, CheckpointError
 from trainer.config import TrainConfig
@@ -75,14 +77,30 @@ class TrainState:
         self.skipped_in_row = checkpoint.manifest.skipped_in_row
 
 
+def trained_config(checkpoint: Checkpoint) -> TrainConfig:
+    """The settings that a checkpoint was trained with.
+
+    Raises:
+        CheckpointError: when this version does not know them all.
+    """
+    try:
+        return TrainConfig.model_validate(checkpoint.manifest.config)
+    except ValidationError as error:
+        detail = error.errors()[0]
+        key = ".".join(str(part) for part in detail["loc"])
+        raise CheckpointError(
+            f"checkpoint {checkpoint.path}: its settings are of pairstream "
+            f"{checkpoint.manifest.software_version} ({key}: {detail['msg']}); use that version"
+        ) from error
+
+
 def load_model(checkpoint: Checkpoint, device: torch.device) -> PretrainingModel:
     """The network of a checkpoint in evaluation mode.
 
     Raises:
         CheckpointError: when its configuration and its weights do not fit.
     """
-    config = TrainConfig.model_validate(checkpoint.manifest.config)
-    model = build_model(config.model)
+    model = build_model(trained_config(checkpoint).model)
     _load_model(model, checkpoint.tensors(), checkpoint)
     return model.to(device).eval()
 

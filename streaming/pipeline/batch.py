@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -56,19 +56,6 @@ class PairBatch:
         """Share of the pairs that are read for the first time, 0-1."""
         fresh = sum(address.kind is SpanKind.FRESH for address in self.addresses)
         return fresh / len(self)
-
-    def to(self, device: torch.device, *, non_blocking: bool = False) -> PairBatch:
-        """The batch with its tensors on a device."""
-        names = (
-            "view_1",
-            "view_2",
-            "correspondence",
-            "overlap",
-            "mined_at_ns",
-            "augmentation_seed",
-        )
-        moved = {name: getattr(self, name).to(device, non_blocking=non_blocking) for name in names}
-        return replace(self, **moved)
 
 
 def collate(pairs: Sequence[DecodedPair], seed: int) -> PairBatch:

@@ -21,7 +21,7 @@ class ReplayPolicy(enum.StrEnum):
 
 
 class LostPolicy(enum.StrEnum):
-    """What to do when retention removed records that were still to be read."""
+    """What to do when retention removed records that were never read."""
 
     REFILL = "refill"
     """Count them and go on with the next records."""
@@ -45,15 +45,15 @@ class PipelineConfig(Settings):
     seed: int = Field(default=0, ge=0, lt=2**63)
     """Seed of the order of records and of their augmentation."""
     view_size: int = Field(default=224, ge=1)
-    """Height and width of the views in pixels; records of another size are rejected."""
+    """Height and width of the views in pixels; pairs of another size stop the reading."""
     patch_size: int = Field(default=16, ge=1)
-    """Side of a patch of the correspondences in pixels; others are rejected."""
+    """Side of a patch of the correspondences in pixels; another one stops the reading."""
     decode_threads: int = Field(default=2, ge=1)
     """Threads that decode records."""
     prefetch_batches: int = Field(default=2, ge=1)
     """Finished batches that are held ready."""
     on_lost: LostPolicy = LostPolicy.REFILL
-    """What to do when retention removed records that were still to be read."""
+    """What to do when retention removed records that were never read; to replay it is no loss."""
     until_end: bool = False
     """Read up to the end that the log has now, once, without replay, and stop.
 

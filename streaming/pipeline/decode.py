@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from torchdata.nodes import BaseNode
 
-from streaming.errors import RecordError
+from streaming.errors import LogError, RecordError
 from streaming.pipeline.window import SpanKind
 from streaming.schema.codec import decode_pair
 
@@ -74,15 +74,16 @@ def decode_record(
         places: where the pictures go, shape (2, 3, view_size, view_size); new ones if not given.
 
     Raises:
-        RecordError: the record breaks the data contract or does not fit the configuration.
+        RecordError: the record breaks the data contract.
+        LogError: it is a valid pair, but of other sizes than configured.
     """
     pair = decode_pair(item.record.value)
     if (pair.view_size, pair.patch_size) != (config.view_size, config.patch_size):
-        raise RecordError(
-            "other_size",
-            f"views of {pair.view_size} px with patches of {pair.patch_size} px do not fit "
-            f"view_size {config.view_size} and patch_size {config.patch_size}: set those or "
-            "mine again",
+        raise LogError(
+            f"{_place(item)}: this pair has views of {pair.view_size} px with patches of "
+            f"{pair.patch_size} px, but data.view_size is {config.view_size} and data.patch_size "
+            f"is {config.patch_size}: set data.view_size={pair.view_size} and "
+            f"data.patch_size={pair.patch_size}, or mine with your sizes into another log"
         )
     if places is None:
         places = np.empty((2, 3, pair.view_size, pair.view_size), np.uint8)
@@ -99,6 +100,11 @@ def decode_record(
         mined_at_ns=pair.mined_at_ns,
         address=item.address,
     )
+
+
+def _place(item: AddressedRecord) -> str:
+    record = item.record
+    return f"{record.topic}: partition {record.partition} offset {record.offset}"
 
 
 def _decode_view(name: str, view: View, planes: NDArray[np.uint8]) -> None:
@@ -119,7 +125,8 @@ class PairDecoder(BaseNode[tuple[DecodedPair, ...]]):
     Records that break the contract are counted by reason, handed to `on_rejected` when they are
     read for the first time, and made up for by the records that follow. It takes no more records
     than it hands on, so its state is its source's. Only the end of a bounded reading makes a
-    smaller group.
+    smaller group. Where nothing but broken records is found it stops: replay would read them for
+    ever.
 
     Args:
         source: the reader.
@@ -146,12 +153,14 @@ class PairDecoder(BaseNode[tuple[DecodedPair, ...]]):
         self._stop = stop
         self._metrics = metrics
         self._pool = ThreadPoolExecutor(config.decode_threads, thread_name_prefix="decode")
+        self._rejected_in_row = 0
         self._state: dict[str, Any] = {}
 
     def reset(self, initial_state: dict[str, Any] | None = None) -> None:
         """Begins anew or goes on from a state of the source."""
         super().reset(initial_state)
         self._source.reset(initial_state)
+        self._rejected_in_row = 0
         self._state = self._source.state_dict()
 
     def next(self) -> tuple[DecodedPair, ...]:
@@ -159,6 +168,8 @@ class PairDecoder(BaseNode[tuple[DecodedPair, ...]]):
 
         Raises:
             StopIteration: the source has ended, or `stop` was set.
+            LogError: a pair is of other sizes than configured, or as many records in a row as a
+                window or a group holds, whichever is more, were broken.
         """
         pairs: list[DecodedPair] = []
         while len(pairs) < self._config.batch_size:
@@ -169,6 +180,7 @@ class PairDecoder(BaseNode[tuple[DecodedPair, ...]]):
                 if isinstance(outcome, RecordError):
                     self._reject(item, outcome)
                 else:
+                    self._rejected_in_row = 0
                     pairs.append(outcome)
         if self._stop.is_set() or not pairs:
             raise StopIteration
@@ -215,3 +227,9 @@ class PairDecoder(BaseNode[tuple[DecodedPair, ...]]):
         self._metrics.rejected[error.reason] += 1
         if self._on_rejected is not None and item.address.kind is SpanKind.FRESH:
             self._on_rejected(item.record, error)
+        self._rejected_in_row += 1
+        if self._rejected_in_row >= max(self._config.window_records, self._config.batch_size):
+            raise LogError(
+                f"{_place(item)}: the last of {self._rejected_in_row} records in a row that are "
+                f"not usable ({error}): check what writes to this topic, or use another log"
+            ) from error

@@ -60,23 +60,23 @@ class PairLoader:
     ) -> None:
         self.metrics = PipelineMetrics()
         self._closed = False
-        stop = threading.Event()
+        self._stop = threading.Event()
         reader = PairReader(
             log,
             config,
             topic=topic,
             rank=rank,
             world_size=world_size,
-            stop=stop,
+            stop=self._stop,
             metrics=self.metrics,
         )
         self._decoder = PairDecoder(
-            reader, config, on_rejected=on_rejected, stop=stop, metrics=self.metrics
+            reader, config, on_rejected=on_rejected, stop=self._stop, metrics=self.metrics
         )
         self._batches: Prefetcher[PairBatch] = Prefetcher(
             PairBatcher(self._decoder, config.seed),
             config.prefetch_batches,
-            stop=stop,
+            stop=self._stop,
             on_wait=self._count_wait,
         )
 
@@ -89,6 +89,8 @@ class PairLoader:
         Raises:
             StopIteration: the loader was closed, or a bounded reading is at its end.
             OffsetOutOfRangeError: records were lost to retention and `on_lost` is `fail`.
+            LogError: the pairs are of another size than configured, or nothing but broken records
+                is found.
         """
         if self._closed:
             raise StopIteration
@@ -123,6 +125,8 @@ class PairLoader:
     def close(self) -> None:
         """Ends all threads; a waiting `next` of another thread raises `StopIteration`."""
         self._closed = True
+        # Before any thread ends: what that breaks off must look like the end, not like an error.
+        self._stop.set()
         # First the decoding threads, so that the prefetching one does not wait for a whole batch.
         self._decoder.close()
         self._batches.close()

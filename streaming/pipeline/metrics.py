@@ -13,9 +13,10 @@ class PipelineMetrics:
     Attributes:
         records_fresh: records read for the first time.
         records_replayed: records read again.
-        rejected: records that break the data contract, by reason.
-        lost: offsets that retention removed before they were read, by `unread` (they were in no
-            window yet) and `planned` (a window waited to read them).
+        rejected: readings of records that break the data contract, by reason; a record that
+            replay reads again counts again.
+        lost: offsets that retention removed before they were read for the first time, by `unread`
+            (they were in no window yet) and `planned` (a window waited to read them).
         batches: batches handed out.
         data_wait_s: seconds that the consumer has waited for a batch; grows while it waits.
     """

@@ -202,9 +202,10 @@ class PairReader(BaseNode[AddressedRecord]):
                 first = self._log.offsets(self._topic)[partition].first
                 if first <= offset:
                     raise
-                lost = sum(offset <= o < first for o in offsets)
-                what = f"{lost} planned offsets of partition {partition} below {first}"
-                self._report_lost("planned", what, lost)
+                if span.kind is SpanKind.FRESH:  # Forgetting is no loss to a replay.
+                    lost = sum(offset <= o < first for o in offsets)
+                    what = f"{lost} planned offsets of partition {partition} below {first}"
+                    self._report_lost("planned", what, lost)
                 offset = first
                 continue
             yield from (r for r in fetch.records if (partition, r.offset) in wanted)
@@ -226,5 +227,5 @@ class PairReader(BaseNode[AddressedRecord]):
         self._metrics.lost[reason] += count
         message = f"{self._topic}: retention removed {what}: keep records longer or read faster"
         if self._config.on_lost is LostPolicy.FAIL:
-            raise OffsetOutOfRangeError(message)
+            raise OffsetOutOfRangeError(f"{message}, or set data.on_lost=refill")
         _LOGGER.warning(message)

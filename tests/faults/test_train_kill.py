@@ -18,6 +18,9 @@ from trainer.checkpoint import latest
 
 STEPS = 40
 KILLS = 4
+# A run is killed while it still has steps to do, also when the kill comes a little late.
+LAST_KILL_STEP = STEPS - 6
+INTERRUPTIONS_TRIED = 20
 
 
 class TrainServer:
@@ -101,7 +104,7 @@ def test_killed_at_random_moments_it_trains_as_if_nothing_had_been(
     # With a checkpoint after each step most of the time is spent in writing them.
     random = np.random.default_rng(every_steps)
     for kill in range(KILLS):
-        target = int(random.integers(1, STEPS // KILLS)) + kill * STEPS // KILLS
+        target = int(random.integers(1, LAST_KILL_STEP // KILLS)) + kill * LAST_KILL_STEP // KILLS
         pid = server.start(address, tmp_path, *settings(every_steps))
         wait_for(lambda wanted=target: last_step(tmp_path) >= wanted)
         time.sleep(random.uniform(0, 0.03))
@@ -136,14 +139,26 @@ def test_told_to_stop_it_finishes_the_step_and_checkpoints_it(
 def test_killed_inside_the_writing_of_a_checkpoint_it_uses_the_one_before(
     server, address, uninterrupted, tmp_path
 ):
-    folder = tmp_path / "checkpoints"
-    pid = server.start(address, tmp_path, *settings(every_steps=1))
-    wait_for(lambda: last_step(tmp_path) >= 3)
-    wait_for(lambda: any(folder.glob(".partial-*")))
-    os.kill(pid, signal.SIGSTOP)
-    os.kill(pid, signal.SIGKILL)
-    assert server.wait() == -signal.SIGKILL
-    server.start(address, tmp_path, *settings(every_steps=1))
+    run = killed_inside_a_checkpoint(server, address, tmp_path)
+    server.start(address, run, *settings(every_steps=1))
     assert server.wait() == 0
-    assert not any(folder.glob(".partial-*"))
-    assert losses(tmp_path) == losses(uninterrupted)
+    assert not any((run / "checkpoints").glob(".partial-*"))
+    resumed_at = [event["step"] for event in read_journal(run / "journal.jsonl", "start")]
+    assert resumed_at[0] == 0
+    assert resumed_at[1] >= 2
+    assert losses(run) == losses(uninterrupted)
+
+
+def killed_inside_a_checkpoint(server, address, tmp_path):
+    """The folder of such a run: tried until the kill came before the folder's renaming."""
+    for attempt in range(INTERRUPTIONS_TRIED):
+        run = tmp_path / str(attempt)
+        folder = run / "checkpoints"
+        pid = server.start(address, run, *settings(every_steps=1))
+        wait_for(lambda run=run: last_step(run) >= 3)
+        wait_for(lambda folder=folder: any(folder.glob(".partial-*")))
+        os.kill(pid, signal.SIGKILL)
+        assert server.wait() == -signal.SIGKILL
+        if any(folder.glob(".partial-*")):
+            return run
+    return pytest.fail(f"{INTERRUPTIONS_TRIED} kills all came after the renaming")

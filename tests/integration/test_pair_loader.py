@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections import Counter
+from concurrent.futures import CancelledError
 
 import numpy as np
 import pytest
@@ -14,10 +15,13 @@ from streaming.errors import LogError, OffsetOutOfRangeError
 from streaming.log.embedded import EmbeddedLog
 from streaming.log.protocol import Message, TopicSpec
 from streaming.log.topics import PAIRS
+from streaming.pipeline.decode import decode_record
 from streaming.pipeline.loader import PairLoader
 from streaming.pipeline.redeal import redeal
 from tests.reading import small_config
 from tests.small_pairs import small_pair, small_value
+
+HANGING_S = 30
 
 
 @pytest.fixture
@@ -49,6 +53,13 @@ def saved(loader):
 
 def names(numbers):
     return {f"pair-{number}" for number in numbers}
+
+
+def becomes_true(condition):
+    deadline = time.monotonic() + HANGING_S
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return condition()
 
 
 def test_bounded_reading_gives_every_pair_once_with_its_own_pictures(log):
@@ -89,11 +100,15 @@ def test_idle_then_data(log):
     with PairLoader(log, config) as loader:
         assert not loader.ready(timeout_s=0.1)
         state = saved(loader)
-        timer = threading.Timer(0.2, write, (log, range(9)))
-        timer.start()
+
+        def write_when_waited_for():
+            assert becomes_true(lambda: loader.metrics.data_wait_s > 0.05)
+            write(log, range(9))
+
+        writer = threading.Thread(target=write_when_waited_for)
+        writer.start()
         batches = take(loader, 3)
-        timer.join()
-        assert loader.metrics.data_wait_s > 0.05
+        writer.join()
     assert set(ids(batches)) == names(range(9))
     with PairLoader(log, config) as loader:
         loader.load_state_dict(state)
@@ -102,30 +117,63 @@ def test_idle_then_data(log):
 
 def test_waiting_is_visible_while_it_lasts(log):
     with PairLoader(log, small_config()) as loader:
-        threading.Timer(0.5, loader.close).start()
-        consumer = threading.Thread(target=take, args=(loader, 1))
+        consumer = threading.Thread(target=take, args=(loader, 1), daemon=True)
         consumer.start()
-        time.sleep(0.35)
+        assert becomes_true(lambda: loader.metrics.data_wait_s > 0.15)
         assert consumer.is_alive()
-        assert loader.metrics.data_wait_s > 0.15
-        consumer.join(timeout=5)
+        loader.close()
+        consumer.join(HANGING_S)
         assert not consumer.is_alive()
 
 
 @pytest.mark.parametrize("records", [0, 2, 40])
-def test_close_is_quick(log, records):
+def test_close_ends_all_threads(log, records):
     """Whether it waits for the first record, for the rest of a batch, or is full of batches."""
     write(log, range(records))
     before = threading.active_count()
     loader = PairLoader(log, small_config(replay="none", prefetch_batches=1))
     loader.ready(timeout_s=0.2)
-    began = time.perf_counter()
-    loader.close()
-    assert time.perf_counter() - began < 1.0
+    closing = threading.Thread(target=loader.close, daemon=True)
+    closing.start()
+    closing.join(HANGING_S)
+    assert not closing.is_alive()
     assert threading.active_count() == before
     assert take(loader, 1) == []
     with pytest.raises(LogError, match="closed"):
         loader.state_dict()
+
+
+def test_a_next_that_waits_ends_whatever_close_breaks_off(log, monkeypatch):
+    write(log, range(40))
+    begun, release, ends = threading.Event(), threading.Event(), []
+
+    def decode_slowly(*arguments):
+        begun.set()
+        release.wait()
+        return decode_record(*arguments)
+
+    def consume():
+        try:
+            next(loader)
+        except (StopIteration, RuntimeError, CancelledError) as end:
+            ends.append(type(end))
+
+    monkeypatch.setattr("streaming.pipeline.decode.decode_record", decode_slowly)
+    loader = PairLoader(log, small_config(batch_size=40, window_records=40, decode_threads=1))
+    close_decoder = loader._decoder.close
+
+    def break_off_then_close():
+        loader._decoder._pool.shutdown(wait=False, cancel_futures=True)
+        release.set()
+        consumer.join(HANGING_S)
+        close_decoder()
+
+    monkeypatch.setattr(loader._decoder, "close", break_off_then_close)
+    consumer = threading.Thread(target=consume, daemon=True)
+    consumer.start()
+    assert begun.wait(HANGING_S)
+    loader.close()
+    assert ends == [StopIteration]
 
 
 def test_what_was_only_prefetched_is_read_again(log):
@@ -133,10 +181,7 @@ def test_what_was_only_prefetched_is_read_again(log):
     config = small_config(until_end=True, prefetch_batches=4)
     with PairLoader(log, config) as loader:
         first = take(loader, 2)
-        deadline = time.monotonic() + 5
-        while loader.metrics.records_fresh < 12 and time.monotonic() < deadline:
-            time.sleep(0.01)
-        assert loader.metrics.records_fresh >= 12
+        assert becomes_true(lambda: loader.metrics.records_fresh >= 12)
         state = saved(loader)
     with PairLoader(log, config) as loader:
         loader.load_state_dict(state)

@@ -54,13 +54,6 @@ def test_fresh_share_counts_first_readings(pairs):
     assert collate(pairs, seed=1).fresh_share == pytest.approx(2 / 3)
 
 
-def test_moving_keeps_everything_else(pairs):
-    batch = collate(pairs, seed=1)
-    moved = batch.to(torch.device("meta"))
-    assert all(getattr(moved, name).device.type == "meta" for name in ("view_1", "overlap"))
-    assert moved.addresses == batch.addresses
-
-
 @pytest.mark.parametrize("order", [[0, 1, 2], [0, 2], [2, 1, 0], [1]])
 def test_pairs_decoded_into_one_array_make_the_same_batch_in_any_order(pairs, order):
     places = np.zeros((2, 3, 3, VIEW_SIZE, VIEW_SIZE), np.uint8)

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from streaming.errors import RecordError
+from streaming.errors import LogError, RecordError
 from streaming.log.protocol import Record
 from streaming.pipeline.decode import PairDecoder, decode_record
 from streaming.pipeline.metrics import PipelineMetrics
@@ -69,12 +69,67 @@ def test_bytes_that_are_no_pair_are_rejected_by_the_codec(value):
     assert reason_of(value) in {"not_avro", "unknown_schema", "truncated"}
 
 
-def test_pairs_of_another_size_are_rejected_with_what_to_do():
-    value = encode_pair(small_pair(1, size=32))
-    assert reason_of(value) == "other_size"
-    with pytest.raises(RecordError, match=r"views of 32 px .* do not fit view_size 16"):
-        decode_record(item(value), CONFIG)
-    assert reason_of(encode_pair(small_pair(1, patch_size=4))) == "other_size"
+@pytest.mark.parametrize(("size", "patch_size"), [(32, 8), (16, 4)])
+def test_pairs_of_another_size_are_a_mistake_of_the_configuration(size, patch_size):
+    log = MemoryLog()
+    log.append(0, small_value(0))
+    log.append(0, encode_pair(small_pair(1, size, patch_size)))
+    rejected = []
+    decoder, metrics = decoder_over(log, on_rejected=lambda *call: rejected.append(call))
+    with pytest.raises(LogError) as caught:
+        next(decoder)
+    decoder.close()
+    line = str(caught.value)
+    assert "\n" not in line
+    assert f"views of {size} px with patches of {patch_size} px" in line
+    assert "data.view_size is 16 and data.patch_size is 8" in line
+    assert f"set data.view_size={size} and data.patch_size={patch_size}" in line
+    assert rejected == []
+    assert metrics.rejected.total() == 0
+
+
+@pytest.mark.parametrize(("batch_size", "window_records"), [(3, 8), (11, 4)])
+def test_nothing_but_broken_records_is_an_error_however_often_they_are_replayed(
+    batch_size, window_records
+):
+    log = MemoryLog()
+    for _ in range(5):
+        log.append(0, b"poison")
+    config = small_config(batch_size=batch_size, window_records=window_records)
+    rejected = []
+    reader = make_reader(log, config)
+    decoder = PairDecoder(
+        reader,
+        config,
+        on_rejected=lambda record, _error: rejected.append(record.offset),
+        stop=reader._stop,
+        metrics=reader._metrics,
+    )
+    in_row = max(batch_size, window_records)
+    # Without the error it would not end.
+    stopper = threading.Timer(20, reader._stop.set)
+    stopper.start()
+    with pytest.raises(LogError, match=rf"the last of {in_row} records in a row .*\(.*marker.*\)"):
+        next(decoder)
+    stopper.cancel()
+    decoder.close()
+    assert sorted(rejected) == sorted(offset for _, offset in log.addresses())
+    assert reader._metrics.rejected.total() == in_row
+
+
+def test_broken_records_between_good_ones_never_end_the_reading():
+    log = MemoryLog(gaps=(0,))
+    for number in range(8):
+        log.append(0, small_value(number) if number < 5 else b"poison")
+    config = small_config(batch_size=5)
+    reader = make_reader(log, config)
+    decoder = PairDecoder(
+        reader, config, on_rejected=None, stop=reader._stop, metrics=reader._metrics
+    )
+    groups = [next(decoder) for _ in range(6)]
+    decoder.close()
+    assert {len(group) for group in groups} == {5}
+    assert reader._metrics.rejected.total() > 8
 
 
 def test_a_jpeg_with_a_right_header_and_nothing_to_decode_is_rejected():

@@ -19,8 +19,8 @@ def log(tmp_path):
         yield log
 
 
-def append(log: EmbeddedLog, topic: str, *messages: Message) -> None:
-    with log.producer("p").transaction() as transaction:
+def append(log: EmbeddedLog, topic: str, *messages: Message, producer: str = "p") -> None:
+    with log.producer(producer).transaction() as transaction:
         for message in messages:
             transaction.append(topic, message)
 
@@ -44,7 +44,7 @@ class TestOpening:
             barrier.wait()
             with EmbeddedLog(tmp_path / "log.db") as log:
                 log.create_topic(TopicSpec("t", 2))
-                append(log, "t", Message(b"%d" % n))
+                append(log, "t", Message(b"%d" % n), producer=f"p{n}")
 
         with ThreadPoolExecutor(8) as threads:
             list(threads.map(make, range(8)))

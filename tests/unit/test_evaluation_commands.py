@@ -9,14 +9,16 @@ import typer
 from typer.testing import CliRunner
 
 from monitoring.events import read_journal
-from streaming.errors import PairstreamError
+from streaming.errors import ConfigError, PairstreamError
 from streaming.log.address import open_log
 from tests.pair_logs import fill_log, tiny_config
+from trainer.checkpoint import CheckpointError, read, save
 from trainer.evaluation.commands import eval_command
 from trainer.evaluation.config import EvalConfig, TaskName
+from trainer.evaluation.scores import Verdict
 from trainer.parallel import single_process
 from trainer.run import train
-from trainer.run_folder import RunFolder
+from trainer.run_folder import RunFolder, RunFolderError
 
 SMALL = [
     "--set=data.labelled_views=8",
@@ -59,7 +61,7 @@ def test_scores_of_all_tasks(run, cache_option):
     assert ("correspondence", "accuracy") in scores
     assert ("depth", "delta_1") in scores
     assert {score["repeats"] for score in scores.values()} == {2}
-    assert all(score["verdict"] in ("better", "worse", "same") for score in scores.values())
+    assert all(score["verdict"] in tuple(Verdict) for score in scores.values())
     assert report["step"] == 6
     assert report["config"]["reconstruction"]["mask_ratio"] == 0.75  # that of the training
     (kept,) = read_journal(run / "scores.jsonl", "evaluation")
@@ -81,7 +83,7 @@ def test_table(run, cache_option):
     result = invoke("--run", run, "--task=reconstruction", cache_option, *SMALL)
     assert "random init" in result.stdout
     assert "masked_loss" in result.stdout
-    assert "scores.jsonl" in result.stdout
+    assert "scores.jsonl" in result.stderr
 
 
 def test_held_out_pairs_of_a_log(run, cache_option, tmp_path):
@@ -91,6 +93,56 @@ def test_held_out_pairs_of_a_log(run, cache_option, tmp_path):
     assert {score["samples"] for score in report["scores"]} == {8}
     with pytest.raises(PairstreamError, match="was trained on"):
         invoke(*arguments, "--log", f"sqlite:///{run}/pairs.db")
+
+
+def trained_otherwise(run, folder, **settings):
+    """A copy of the run's checkpoint with some settings replaced."""
+    checkpoint = read(run / "checkpoints" / "step-00000006")
+    config = checkpoint.manifest.config | settings
+    manifest = checkpoint.manifest.model_copy(update={"config": config})
+    return save(folder / "checkpoints", manifest, checkpoint.tensors(), keep=1)
+
+
+def test_a_checkpoint_of_a_gpu_is_scored_wherever_one_is(run, cache_option, tmp_path):
+    checkpoint = trained_otherwise(run, tmp_path, device="cuda")
+    arguments = ["--checkpoint", checkpoint, "--task=reconstruction", cache_option, *SMALL]
+    assert invoke(*arguments).exit_code == 0
+    assert (tmp_path / "scores.jsonl").exists()
+
+
+def test_a_checkpoint_with_settings_unknown_here_is_refused_in_a_line(run, cache_option, tmp_path):
+    checkpoint = trained_otherwise(run, tmp_path, colour="red")
+    message = r"step-00000006: its settings are .*colour: .*use that version"
+    with pytest.raises(CheckpointError, match=message) as caught:
+        invoke("--checkpoint", checkpoint, cache_option)
+    assert "\n" not in str(caught.value)
+
+
+def test_masks_that_hide_no_patch_are_refused_before_anything_is_rendered(run, tmp_path):
+    settings = [*SMALL, "--set=reconstruction.mask_ratio=0.01", f"--cache={tmp_path}"]
+    with pytest.raises(ConfigError, match=r"reconstruction\.mask_ratio: .* 0 of 16 patches"):
+        invoke("--run", run, *settings)
+    assert not any(tmp_path.iterdir())
+
+
+def test_a_cache_that_is_no_folder_is_refused_before_anything_is_rendered(run, tmp_path):
+    (tmp_path / "file").touch()
+    for path in (tmp_path / "file", tmp_path / "file" / "below"):
+        with pytest.raises(ConfigError, match=r"cache .*cannot be written to") as caught:
+            invoke("--run", run, f"--cache={path}", *SMALL)
+        assert "\n" not in str(caught.value)
+
+
+def test_scores_that_cannot_be_kept_are_printed_all_the_same(run, cache_option, tmp_path):
+    checkpoint = trained_otherwise(run, tmp_path)
+    (tmp_path / "scores.jsonl").mkdir()
+    app = typer.Typer()
+    app.command()(eval_command)
+    arguments = ["--checkpoint", checkpoint, "--task=reconstruction", cache_option, *SMALL]
+    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    assert "masked_loss" in result.stdout
+    assert isinstance(result.exception, RunFolderError)
+    assert "\n" not in str(result.exception)
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from trainer.evaluation.scores import Measurement, Verdict, compare
+from trainer.evaluation.table import footnotes
 
 
 def measurement(values, *, higher_is_better=True, chance=None, scenes=None):
@@ -86,7 +87,13 @@ def test_one_scene_or_one_repeat_tells_nothing(samples, repeats):
     trained, baseline = measurement([0.9] * samples), measurement([0.1] * samples)
     score = compare("task", [trained] * repeats, [baseline] * repeats)
     assert score.noise is None
-    assert score.verdict is Verdict.SAME
+    assert score.verdict is Verdict.UNKNOWN
+    assert footnotes([score])[-1].startswith("unknown: one scene or one repeat")
+
+
+def test_unknown_is_explained_only_where_it_stands():
+    score = compare("task", [measurement([1.0, 1.1])] * 3, [measurement([0.0, 0.1])] * 3)
+    assert not any("unknown" in line for line in footnotes([score]))
 
 
 def test_not_finite_is_refused():

@@ -136,6 +136,16 @@ def test_correspondence_says_which_network_is_better(shifted_pairs):
     assert {score.verdict for score in same} == {Verdict.SAME}
 
 
+def test_the_trained_network_is_measured_once_where_seeds_do_nothing(shifted_pairs):
+    task, seeds = CorrespondenceTask(shifted_pairs, CONFIG), repeat_seeds(0, 4)
+    once, trained = seeing_network(), seeing_network()
+    task.measure(once, seeds[0])
+    (score, *_) = score_task(task, trained, blind_network, seeds)
+    assert trained.encoder.calls == once.encoder.calls
+    assert score.repeats == 4
+    assert score.deviation == 0
+
+
 def test_pairs_without_covisible_patches_are_passed_over(shifted_pairs):
     true = shifted_pairs.correspondence.copy()
     true[::2] = -1

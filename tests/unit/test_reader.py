@@ -111,8 +111,24 @@ def test_lost_records_end_the_reading_when_asked_to(read_before):
     log.trim(0, 30)
     resumed = make_reader(log, small_config(on_lost="fail"))
     resumed.reset(state)
-    with pytest.raises(OffsetOutOfRangeError, match="retention removed"):
+    with pytest.raises(OffsetOutOfRangeError, match=r"removed .* or set data\.on_lost=refill"):
         take(resumed, 40)
+
+
+def test_forgetting_what_was_to_be_replayed_is_no_loss():
+    log = filled(1, 40)
+    reader = make_reader(log, small_config(window_records=100, on_lost="fail"))
+    fresh = take(reader, len(log.addresses()))
+    again = take(reader, 1)
+    state = reader.state_dict()
+    log.trim(0, 30)
+    resumed = make_reader(log, small_config(window_records=100, on_lost="fail"))
+    resumed.reset(state)
+    again += take(resumed, 5)
+    assert {address.replay_pass for address in fresh} == {0}
+    assert all(address.replay_pass > 0 for address in again)
+    assert all(address.offset >= 30 for address in again[1:])
+    assert resumed._metrics.lost == {}
 
 
 def test_a_log_that_lost_its_end_is_refused():

@@ -5,7 +5,13 @@ from pathlib import Path
 import pytest
 
 from streaming.errors import SourceError
-from streaming.sources.synthetic.spec import PathKind, SceneKind, SyntheticSpec, parse_synthetic
+from streaming.sources.synthetic.spec import (
+    HELD_OUT_SEED,
+    PathKind,
+    SceneKind,
+    SyntheticSpec,
+    parse_synthetic,
+)
 
 
 def test_reads_every_key_of_a_room_address():
@@ -28,6 +34,10 @@ def test_keys_may_be_left_out():
     assert parse_synthetic("synthetic://rooms") == SyntheticSpec()
 
 
+def test_the_last_seed_below_those_for_evaluation_is_allowed():
+    assert parse_synthetic("synthetic://rooms?seed=999999999").seed == HELD_OUT_SEED - 1
+
+
 def test_reads_a_scene_file_with_escaped_characters():
     spec = parse_synthetic("synthetic://scene?file=/a%20b/room.glb&path=walk")
     assert (spec.kind, spec.file) == (SceneKind.SCENE, Path("/a b/room.glb"))
@@ -38,6 +48,7 @@ def test_reads_a_scene_file_with_escaped_characters():
     [
         ("colour=red", ["colour", "unknown", "frames", "size"]),
         ("seed=-1", ["seed", "greater than or equal to 0", "-1"]),
+        ("seed=1000000000", ["seed", "kept for evaluation", "smaller"]),
         ("frames=many", ["frames", "integer", "many"]),
         ("fps=0", ["fps", "greater than 0"]),
         ("speed=nan", ["speed", "or equal to", "nan"]),

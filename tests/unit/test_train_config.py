@@ -48,6 +48,11 @@ def test_unknown_recipe_names_those_there_are():
         ("steps=null", "steps is required"),
         ("steps=10", "do not fit into steps=10"),
         ("mask_ratio=1.5", "mask_ratio: "),
+        ("mask_ratio=0.001", r"mask_ratio: .*0 of 64 .*model\.image_size=64.*model\.patch_size=8"),
+        ("mask_ratio=0.999", r"mask_ratio: .*64 of 64 patches"),
+        ("model.patch_size=64", r"mask_ratio: .*1 of 1 patches"),
+        ("optim.betas=[0.9, 1.0]", r"optim\.betas\.1: .*less than 1"),
+        ("optim.betas=[-0.1, 0.9]", r"optim\.betas\.0: .*greater than or equal to 0"),
     ],
 )
 def test_mistakes_are_one_line(override, message):

@@ -5,15 +5,18 @@ import time
 
 import pytest
 import torch
+import yaml
 
 from monitoring.events import read_journal
-from streaming.errors import ConfigError
+from streaming.errors import ConfigError, LogError
 from streaming.log.address import open_log
 from streaming.log.protocol import Message, read_all
 from streaming.log.topics import DEAD_LETTERS, PAIRS
 from streaming.schema.dead_letter import decode_dead_letter
+from streaming.settings import load_settings
 from tests.pair_logs import fill_log, tiny_config
 from trainer.checkpoint import CheckpointError, latest
+from trainer.config import TrainConfig
 from trainer.hooks import Hook, StopAfter
 from trainer.parallel import single_process
 from trainer.run import train
@@ -169,6 +172,29 @@ def test_steps_that_stay_not_finite_end_the_run_and_name_the_records(address, tm
     assert len(skipped) >= 3
     assert all(len(e["records"]) == 8 for e in skipped)
     assert events[-1]["reason"] == "non_finite_loss"
+
+
+def test_an_error_that_ends_the_run_stands_in_its_journal(address, tmp_path):
+    class Failing(Hook):
+        def after_step(self):
+            raise LogError("log: is gone")
+
+    with pytest.raises(LogError, match="is gone"):
+        run(address, tmp_path, tiny_config("steps=5"), Failing())
+    last = list(read_journal(tmp_path / "journal.jsonl"))[-1]
+    assert (last["event"], last["step"], last["reason"]) == ("stop", 1, "error")
+    assert last["error"] == "log: is gone"
+
+
+def test_settings_are_replaced_whole(tmp_path):
+    folder, before, after = RunFolder(tmp_path), tiny_config("steps=5"), tiny_config("steps=6")
+    folder.write_config(before)
+    with folder.config.open() as opened:
+        folder.write_config(after)
+        # Whoever had the file of before open still has all of it: it was not written over.
+        assert yaml.safe_load(opened) == before.model_dump(mode="json")
+    assert load_settings(TrainConfig, recipe=folder.config) == after
+    assert list(tmp_path.iterdir()) == [folder.config]
 
 
 def test_broken_records_become_dead_letters_and_stop_nothing(tmp_path):

@@ -14,7 +14,7 @@ from streaming.errors import ConfigError
 from streaming.log.address import open_log
 from streaming.settings import load_settings
 from trainer.evaluation.config import EvalConfig, TaskName
-from trainer.run_folder import RunFolder
+from trainer.run_folder import RunFolder, RunFolderError
 
 if TYPE_CHECKING:
     from trainer.checkpoint import Checkpoint
@@ -54,18 +54,18 @@ def eval_command(  # noqa: PLR0913  the options of the command
 
     The scores are appended to scores.jsonl in the run's folder.
     """
-    from trainer.config import TrainConfig
-    from trainer.evaluation.datasets.cache import default_cache_dir
+    from trainer.evaluation.datasets.cache import default_cache_dir, make_cache_dir
     from trainer.evaluation.runner import evaluate
-    from trainer.evaluation.table import footnotes, score_table
     from trainer.parallel import single_process
-    from trainer.state import load_model
+    from trainer.state import load_model, trained_config
 
     console = Console(stderr=True)
     found = _open_checkpoint(run, checkpoint, console)
-    trained_as = TrainConfig.model_validate(found.manifest.config)
+    trained_as = trained_config(found)
     config = _load_config(trained_as, tasks or [], overrides or [], quick=quick)
-    model = load_model(found, single_process(trained_as.device).device)
+    cache_dir = make_cache_dir(cache or default_cache_dir())
+    # Not where it was trained: a checkpoint of a GPU can be scored without one.
+    model = load_model(found, single_process("auto").device)
     pairs = None
     if log_address is not None:
         pairs = _read_pairs(log_address, config, trained_as, found, console)
@@ -73,21 +73,19 @@ def eval_command(  # noqa: PLR0913  the options of the command
         model,
         trained_as.model,
         config,
-        cache_dir=cache or default_cache_dir(),
+        cache_dir=cache_dir,
         pairs=pairs,
         on_progress=lambda line: console.print(line, style="dim", highlight=False),
     )
+    if as_json:
+        typer.echo(json.dumps(_as_json(found, config, report)))
+    else:
+        _print(found, report)
     # A checkpoint lies in RUN/checkpoints/.
     scores_path = (run or found.path.parent.parent) / SCORES_FILE
     _keep(scores_path, found, config, report)
-    if as_json:
-        typer.echo(json.dumps(_as_json(found, config, report)))
-        return
-    output = Console()
-    output.print(score_table(report.scores, f"{found.path.name} beside random initialisation"))
-    for line in footnotes(report.scores):
-        output.print(line, style="dim", highlight=False)
-    output.print(f"{report.seconds:.0f} s, kept in {scores_path}", style="dim", highlight=False)
+    kept = f"{report.seconds:.0f} s, kept in {scores_path}"
+    console.print(kept, style="dim", highlight=False, soft_wrap=True)
 
 
 def _open_checkpoint(run: Path | None, checkpoint: Path | None, console: Console) -> Checkpoint:
@@ -133,9 +131,24 @@ def _read_pairs(
     return mined.pairs
 
 
+def _print(checkpoint: Checkpoint, report: EvalReport) -> None:
+    from trainer.evaluation.table import footnotes, score_table
+
+    output = Console()
+    title = f"{checkpoint.path.name} beside random initialisation"
+    output.print(score_table(report.scores, title))
+    for line in footnotes(report.scores):
+        output.print(line, style="dim", highlight=False)
+
+
 def _keep(path: Path, checkpoint: Checkpoint, config: EvalConfig, report: EvalReport) -> None:
-    with Journal(path) as journal:
-        journal.write("evaluation", **_as_json(checkpoint, config, report))
+    try:
+        with Journal(path) as journal:
+            journal.write("evaluation", **_as_json(checkpoint, config, report))
+    except OSError as error:
+        raise RunFolderError(
+            f"scores {path}: cannot be kept ({error.strerror}); they are printed only"
+        ) from error
 
 
 def _as_json(checkpoint: Checkpoint, config: EvalConfig, report: EvalReport) -> dict[str, Any]:

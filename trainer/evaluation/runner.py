@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from models.registry import build_model
+from trainer.config import check_mask_ratio
 from trainer.evaluation.config import TaskName
 from trainer.evaluation.datasets.arrays import LabelledViews
 from trainer.evaluation.datasets.synthetic import Part, labelled_views, matched_pairs
@@ -34,6 +35,11 @@ class Task(Protocol):
     @property
     def name(self) -> TaskName:
         """Its name."""
+        ...
+
+    @property
+    def deterministic(self) -> bool:
+        """Whether `measure` gives the same for every seed."""
         ...
 
     def measure(self, model: PretrainingModel, seed: int) -> list[Measurement]:
@@ -82,7 +88,14 @@ def evaluate(
         pairs: held-out pairs for the reconstruction, of the model's image size; without them
             rendered ones serve.
         on_progress: told in a line what is done next.
+
+    Raises:
+        ConfigError: the masks of the reconstruction do not go with the model.
     """
+    if TaskName.RECONSTRUCTION in config.tasks:
+        check_mask_ratio(
+            "reconstruction.mask_ratio", config.reconstruction.mask_ratio, model_config
+        )
     start = time.monotonic()
     data = _Data(model_config, config, cache_dir, pairs, on_progress)
     device = next(model.parameters()).device
@@ -116,7 +129,10 @@ def score_task(
         random_model: builds a random initialisation from a seed.
         seeds: one a repeat.
     """
-    trained = [task.measure(model, seed) for seed in seeds]
+    if task.deterministic:
+        trained = [task.measure(model, seeds[0])] * len(seeds)
+    else:
+        trained = [task.measure(model, seed) for seed in seeds]
     baseline = [task.measure(random_model(seed), seed) for seed in seeds]
     return [
         compare(task.name, of_trained, of_baseline)

@@ -28,6 +28,8 @@ class Verdict(enum.StrEnum):
     WORSE = "worse"
     SAME = "same"
     """The difference is within the noise of scenes and random initialisations."""
+    UNKNOWN = "unknown"
+    """One scene or one repeat does not tell how large the noise is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,10 +91,12 @@ class Score:
     @property
     def verdict(self) -> Verdict:
         """Better or worse only when the difference stands out of the noise."""
+        if self.noise is None:
+            return Verdict.UNKNOWN
         gain = self.value - self.baseline
         if not self.higher_is_better:
             gain = -gain
-        if self.noise is None or abs(gain) <= self.noise:
+        if abs(gain) <= self.noise:
             return Verdict.SAME
         return Verdict.BETTER if gain > 0 else Verdict.WORSE
 

@@ -13,7 +13,12 @@ if TYPE_CHECKING:
 
     from trainer.evaluation.scores import Score
 
-_STYLES: Final = {Verdict.BETTER: "green", Verdict.WORSE: "red", Verdict.SAME: "yellow"}
+_STYLES: Final = {
+    Verdict.BETTER: "green",
+    Verdict.WORSE: "red",
+    Verdict.SAME: "yellow",
+    Verdict.UNKNOWN: "dim",
+}
 
 
 def score_table(scores: Sequence[Score], title: str) -> Table:
@@ -49,7 +54,10 @@ def format_value(value: float, deviation: float) -> str:
 def footnotes(scores: Sequence[Score]) -> list[str]:
     """How to read the table."""
     repeats = max(score.repeats for score in scores)
-    return [
+    lines = [
         f"mean ± deviation over {repeats} seeds; ↑ higher is better, ↓ lower is better",
         "better or worse: beyond the 95 % noise of scenes and of random initialisations",
     ]
+    if any(score.verdict is Verdict.UNKNOWN for score in scores):
+        lines.append("unknown: one scene or one repeat does not tell how large the noise is")
+    return lines

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from pathlib import Path
-from typing import Self
+from typing import Final, Self
 from urllib.parse import parse_qsl, urlsplit
 
 from pydantic import Field, ValidationError, model_validator
@@ -13,6 +13,8 @@ from streaming.errors import SourceError
 from streaming.settings import Settings
 
 SCHEME = "synthetic"
+HELD_OUT_SEED: Final = 1_000_000_000
+"""The first of the seeds that are reserved for evaluation; no address may ask for one."""
 
 
 class SceneKind(enum.StrEnum):
@@ -99,9 +101,14 @@ def parse_synthetic(uri: str) -> SyntheticSpec:
                 raise SourceError(f"{uri}: {key}: given twice, give it once")
             values[field] = value
     try:
-        return SyntheticSpec.model_validate(values)
+        spec = SyntheticSpec.model_validate(values)
     except ValidationError as error:
         raise SourceError(f"{uri}: {_describe(error)}") from error
+    if spec.seed >= HELD_OUT_SEED:
+        raise SourceError(
+            f"{uri}: seed: seeds from {HELD_OUT_SEED} on are kept for evaluation; use a smaller one"
+        )
+    return spec
 
 
 def _fields(uri: str, key: str, text: str) -> dict[str, str]:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from streaming.errors import ConfigError
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -23,6 +25,22 @@ def default_cache_dir() -> Path:
     """Where evaluation data is kept: `$XDG_CACHE_HOME/pairstream/evaluation`."""
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(base) / "pairstream" / "evaluation"
+
+
+def make_cache_dir(path: Path) -> Path:
+    """Makes the folder and tries it, before time is spent on what shall be kept there.
+
+    Raises:
+        ConfigError: when nothing can be written there.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path):
+            return path
+    except OSError as error:
+        raise ConfigError(
+            f"cache {path}: cannot be written to ({error.strerror}); give another --cache"
+        ) from error
 
 
 def cached(cache_dir: Path, description: str, make: Callable[[], Arrays]) -> Arrays:

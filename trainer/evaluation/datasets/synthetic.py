@@ -1,8 +1,8 @@
 """Labelled views and matched pairs of made rooms that no training source shows.
 
-Rooms are made from seeds. The seeds from `HELD_OUT_SEED` on are reserved for evaluation: sources
-for training must stay below. Each part of the data has a seed of its own, so that a head is never
-scored in a room that it was trained in.
+Rooms are made from seeds. The seeds from `HELD_OUT_SEED` on are reserved for evaluation: the
+addresses of sources are refused them. Each part of the data has a seed of its own, so that a head
+is never scored in a room that it was trained in.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from streaming.mining.truth import exact_correspondence
 from streaming.mining.views import make_view
 from streaming.records import CropBox
 from streaming.sources.synthetic.render import sample_pairs, sample_views
-from streaming.sources.synthetic.spec import SyntheticSpec
+from streaming.sources.synthetic.spec import HELD_OUT_SEED, SyntheticSpec
 from trainer.evaluation.datasets.arrays import LabelledViews, MatchedPairs, ViewPairs
 from trainer.evaluation.datasets.cache import cached
 
@@ -30,9 +30,6 @@ if TYPE_CHECKING:
 
     from streaming.sources.synthetic.render import RenderedFrame
     from trainer.evaluation.datasets.cache import Arrays
-
-HELD_OUT_SEED: Final = 1_000_000_000
-"""The first seed that is reserved for evaluation."""
 
 _DATA_VERSION: Final = 3
 """To be raised whenever the same seed gives other pictures or labels."""

@@ -33,6 +33,7 @@ class CorrespondenceTask:
     """
 
     name = TaskName.CORRESPONDENCE
+    deterministic = True
 
     def __init__(self, data: MatchedPairs, config: EvalConfig) -> None:
         covisible = (data.correspondence >= 0).any(axis=1)

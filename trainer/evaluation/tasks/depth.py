@@ -39,6 +39,7 @@ class DepthTask:
     """Scores an encoder by what a linear head reads from it in rooms that the head never saw."""
 
     name = TaskName.DEPTH
+    deterministic = True
 
     def __init__(
         self,

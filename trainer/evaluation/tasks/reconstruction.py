@@ -41,6 +41,7 @@ class ReconstructionTask:
     """
 
     name = TaskName.RECONSTRUCTION
+    deterministic = False
 
     def __init__(self, data: ViewPairs, config: EvalConfig) -> None:
         self._view_1 = data.view_1
