@@ -43,18 +43,3 @@ class SourceFunnel:
             self.accepted + other.accepted,
             self.rejected + other.rejected,
         )
-
-
-class Funnel:
-    """Funnels of all sources of a process."""
-
-    def __init__(self) -> None:
-        self.sources: dict[str, SourceFunnel] = {}
-
-    def source(self, source_id: str) -> SourceFunnel:
-        """The funnel of one source, made on first use."""
-        return self.sources.setdefault(source_id, SourceFunnel())
-
-    def total(self) -> SourceFunnel:
-        """The sum over all sources."""
-        return sum(self.sources.values(), SourceFunnel())

@@ -9,52 +9,42 @@ once.
 from __future__ import annotations
 
 import contextlib
+import logging
 import platform
+import sys
 import time
 from collections import Counter
 from dataclasses import replace
 from importlib import metadata
 from typing import TYPE_CHECKING, Final
 
-from pydantic import Field
-
-from monitoring.funnel import SourceFunnel
-from streaming.errors import SourceError
+from streaming.errors import RecordError, SourceError
 from streaming.frames.sampling import SamplingConfig
 from streaming.frames.stream import open_frames
-from streaming.log.messages import dead_letter_message, pair_message
+from streaming.log.messages import dead_letter_message
 from streaming.log.protocol import Message, read_all
-from streaming.log.topics import DEAD_LETTERS, PAIRS, PROGRESS, SOURCES
+from streaming.log.topics import DEAD_LETTERS, PAIRS, PROGRESS
 from streaming.mining.config import MiningConfig
 from streaming.mining.miner import Miner
-from streaming.schema.dead_letter import DeadLetter
 from streaming.schema.progress import Progress, SourceState, decode_progress, encode_progress
 from streaming.settings import Settings
 from streaming.sources.container import redacted
+from streaming.stretch import CommitConfig, Stretch, source_letter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from streaming.log.protocol import Log
-    from streaming.mining.miner import MinerState
-    from streaming.records import Pair, Source
+    from streaming.log.protocol import Log, Record, TransactionalProducer
+    from streaming.records import Source
 
 PRODUCER: Final = f"{platform.node()} pairstream/{metadata.version('pairstream')}"
-
-
-class CommitConfig(Settings):
-    """When a transaction closes: whichever bound is reached first."""
-
-    pairs: int = Field(64, ge=1)
-    """Pairs in a transaction."""
-    bytes_total: int = Field(16 << 20, ge=1)
-    """Bytes of encoded views in a transaction."""
-    interval_s: float = Field(1.0, gt=0.0)
-    """Age of a transaction in seconds, and so how late a pair can become visible."""
+_LOGGER: Final = logging.getLogger(__name__)
 
 
 class ProduceConfig(Settings):
     """How sources become pairs in the log."""
+
+    environment_prefix = "PAIRSTREAM_MINE__"
 
     sampling: SamplingConfig = SamplingConfig()
     """Which frames are taken from a source."""
@@ -64,17 +54,38 @@ class ProduceConfig(Settings):
     """How often pairs become visible."""
 
     def mining_fingerprint(self) -> str:
-        """Digest of what decides which pairs a source gives; committing does not."""
-        return f"{self.sampling.fingerprint()}{self.mining.fingerprint()}"
+        """Digest of what decides which pairs a source gives.
+
+        Committing does not, nor does how far it is mined: further frames change no earlier pair.
+        """
+        endless = self.sampling.model_copy(update={"max_frames": None, "end_s": None})
+        return f"{endless.fingerprint()}{self.mining.fingerprint()}"
 
 
-def read_progress(log: Log) -> dict[str, Progress]:
-    """Newest progress of every source in the log, by source id."""
-    newest: dict[str, Progress] = {}
-    for record in read_all(log, PROGRESS):
-        if record.value is not None:
+def _warn(record: Record, error: RecordError) -> None:
+    _LOGGER.warning("%s offset %d: %s; passed over", record.topic, record.offset, error)
+
+
+def read_progress(
+    log: Log, on_rejected: Callable[[Record, RecordError], None] = _warn
+) -> dict[tuple[str, str], Progress]:
+    """Newest progress of each source with each settings, by `Progress.key`.
+
+    Records that cannot be read go to `on_rejected`; the error names the source.
+    """
+    newest: dict[tuple[str, str], Progress] = {}
+    # Not every older record of a key has been compacted away.
+    last = {record.key: record for record in read_all(log, PROGRESS)}
+    for record in sorted(last.values(), key=lambda record: record.offset):
+        if record.value is None:
+            continue
+        try:
             progress = decode_progress(record.value)
-            newest[progress.source_id] = progress
+        except RecordError as error:
+            source_id = (record.key or b"?").decode(errors="replace").split("\n")[0]
+            on_rejected(record, RecordError(error.reason, f"source {source_id}: {error}"))
+        else:
+            newest[progress.key] = progress
     return newest
 
 
@@ -88,7 +99,8 @@ def mine_source(
 ) -> Progress:
     """Mines a source from where the log says it was left, to its end.
 
-    A source that is done with these settings is left alone; with other settings it is mined anew.
+    A source that is done with these settings is left alone, or mined on from there if it may now
+    be mined further; with other settings it is mined anew.
 
     Args:
         source: what to mine.
@@ -99,128 +111,113 @@ def mine_source(
 
     Returns:
         The progress that the log now holds: `done`, `failed` with a reason, or `running` when
-        it was stopped.
+        it was stopped. If what the log holds cannot be read, `failed`, and the log is left as it
+        is.
     """
-    before = _left_at(source, log, config)
-    if before.state is SourceState.DONE:
-        return before
-    stretch = _Stretch(before, config.commit)
-    with contextlib.closing(log.producer(f"pairstream.mine.{source.source_id}")) as producer:
+    try:
+        before = _left_at(source, log, config)
+        if _is_finished(before, config.sampling):
+            return before
+        with contextlib.closing(log.producer(f"pairstream.mine.{source.source_id}")) as producer:
+            # Only now is an older producer certain to write no more.
+            before = _left_at(source, log, config)
+            if _is_finished(before, config.sampling):
+                return before
+            stretch = Stretch(before, config.commit, config.sampling)
+            return _mine_on(source, config, stretch, producer, stop, on_progress)
+    except RecordError as error:
+        return replace(_unstarted(source, config), state=SourceState.FAILED, reason=str(error))
 
-        def commit(state: SourceState, error: SourceError | None = None) -> Progress:
-            progress = stretch.progress(state, reason="" if error is None else str(error))
-            with producer.transaction() as transaction:
-                for pair in stretch.take():
-                    transaction.append(PAIRS, pair_message(pair))
-                if error is not None:
-                    letter = dead_letter_message(_letter(source, error))
-                    transaction.append(DEAD_LETTERS, letter)
-                key = source.source_id.encode()
-                transaction.append(PROGRESS, Message(encode_progress(progress), key=key))
-            on_progress(progress)
-            return progress
 
-        try:
-            for _ in _mine(source, config, stretch):
-                if stop():
-                    return commit(SourceState.RUNNING)
-                if stretch.is_due():
-                    commit(SourceState.RUNNING)
-        except SourceError as error:
-            return commit(SourceState.FAILED, error)
-        return commit(SourceState.DONE)
+def _mine_on(
+    source: Source,
+    config: ProduceConfig,
+    stretch: Stretch,
+    producer: TransactionalProducer,
+    stop: Callable[[], bool],
+    on_progress: Callable[[Progress], None],
+) -> Progress:
+    def commit(state: SourceState, error: SourceError | None = None) -> Progress:
+        messages, letters = stretch.take()
+        if error is not None:
+            letters.append(source_letter(source, error, PRODUCER))
+        progress = stretch.progress(state, reason="" if error is None else str(error))
+        with producer.transaction() as transaction:
+            for message in messages:
+                transaction.append(PAIRS, message)
+            for letter in letters:
+                transaction.append(DEAD_LETTERS, dead_letter_message(letter))
+            message = Message(encode_progress(progress), key=_record_key(progress))
+            transaction.append(PROGRESS, message)
+        on_progress(progress)
+        return progress
+
+    try:
+        for _ in _mine(source, config, stretch):
+            if stop():
+                return commit(SourceState.RUNNING)
+            if stretch.is_due():
+                commit(SourceState.RUNNING)
+    except SourceError as error:
+        return commit(SourceState.FAILED, error)
+    return commit(SourceState.DONE)
 
 
 def _left_at(source: Source, log: Log, config: ProduceConfig) -> Progress:
+    unread: dict[bytes | None, RecordError] = {}
+    known = read_progress(log, lambda record, error: unread.update({record.key: error}))
+    unstarted = _unstarted(source, config)
+    # To mine from the start what has been mined, perhaps, would double its pairs.
+    for key in (_record_key(unstarted), source.source_id.encode()):
+        if key in unread:
+            raise unread[key]
+    return known.get(unstarted.key, unstarted)
+
+
+def _unstarted(source: Source, config: ProduceConfig) -> Progress:
     fingerprint = config.mining_fingerprint()
-    known = read_progress(log).get(source.source_id)
-    if known is not None and known.config_fingerprint == fingerprint:
-        return known
     return Progress(source.source_id, redacted(source.uri), fingerprint, SourceState.RUNNING)
 
 
-def _mine(source: Source, config: ProduceConfig, stretch: _Stretch) -> Iterator[None]:
+def _record_key(progress: Progress) -> bytes:
+    return "\n".join(progress.key).encode()
+
+
+def _is_finished(progress: Progress, sampling: SamplingConfig) -> bool:
+    if progress.state is not SourceState.DONE:
+        return False
+    bounds = (progress.max_frames, sampling.max_frames), (progress.end_s, sampling.end_s)
+    return all(
+        reached is None or (wanted is not None and wanted <= reached) for reached, wanted in bounds
+    )
+
+
+def _mine(source: Source, config: ProduceConfig, stretch: Stretch) -> Iterator[None]:
     """Mines behind the stretch's position, yielding after each frame."""
     start_ns = stretch.position_ns
     # Frames just before the position are not mined again, but later ones pair with them.
     context_ns = None if stretch.miner is None else stretch.miner.context_ns
-    context_s = (start_ns if context_ns is None else context_ns) / 1e9
-    bounds = {"start_s": max(config.sampling.start_s, context_s), "max_frames": None}
-    with open_frames(source, config.sampling.model_copy(update=bounds)) as frames:
+    from_ns = start_ns if context_ns is None else context_ns
+    unbounded = config.sampling.model_copy(update={"max_frames": None})
+    with open_frames(source, unbounded, from_ns=from_ns) as frames:
         stretch.duration_s = frames.duration_s
-        miner = Miner(source, config.mining, PRODUCER, time.time_ns, stretch.funnel)
+        fingerprint = config.mining_fingerprint()
+        miner = Miner(
+            source, config.mining, PRODUCER, time.time_ns, stretch.funnel, fingerprint=fingerprint
+        )
         if stretch.miner is not None:
             miner.restore(stretch.miner)
-        try:
-            for frame in frames:
-                if frame.timestamp_ns <= start_ns:
-                    miner.remember(frame)
-                    continue
-                if stretch.funnel.frames == config.sampling.max_frames:
-                    return
+        stretch.lost = frames.report.skipped
+        for frame in frames:
+            if frame.timestamp_ns <= start_ns:
+                miner.remember(frame)
+                stretch.lost_before = Counter(stretch.lost)
+            elif stretch.funnel.frames >= (config.sampling.max_frames or sys.maxsize):
+                return
+            else:
                 stretch.add(frame.timestamp_ns, miner.process(frame), miner.state)
-                yield
-        finally:
-            stretch.undecoded = Counter(frames.report.skipped)
-
-
-class _Stretch:
-    """Pairs that are mined and not yet committed, and how far that is."""
-
-    def __init__(self, before: Progress, config: CommitConfig) -> None:
-        self.funnel = SourceFunnel() + before.funnel
-        self.duration_s = before.duration_s
-        self.undecoded: Counter[str] = Counter()
-        self._before = before
-        self.position_ns = before.position_ns
-        self.miner = before.miner
-        self._config = config
-        self._pairs: list[Pair] = []
-        self._opened_s = time.monotonic()
-
-    def add(self, position_ns: int, pairs: list[Pair], miner: MinerState) -> None:
-        """Takes note of a frame, its pairs, and what the miner then knows."""
-        self.position_ns = position_ns
-        self.miner = miner
-        self._pairs.extend(pairs)
-
-    def is_due(self) -> bool:
-        """Whether a bound of the transaction is reached."""
-        bytes_total = sum(len(p.view_1.jpeg) + len(p.view_2.jpeg) for p in self._pairs)
-        return (
-            len(self._pairs) >= self._config.pairs
-            or bytes_total >= self._config.bytes_total
-            or time.monotonic() - self._opened_s >= self._config.interval_s
-        )
-
-    def take(self) -> list[Pair]:
-        """Hands over the pairs and opens the next stretch."""
-        taken, self._pairs = self._pairs, []
-        self._opened_s = time.monotonic()
-        return taken
-
-    def progress(self, state: SourceState, reason: str) -> Progress:
-        """How far the source is mined when this stretch is committed."""
-        return replace(
-            self._before,
-            state=state,
-            position_ns=self.position_ns,
-            miner=self.miner,
-            duration_s=self.duration_s,
-            funnel=self.funnel + SourceFunnel(skipped_frames=self.undecoded),
-            reason=reason,
-        )
-
-
-def _letter(source: Source, error: SourceError) -> DeadLetter:
-    uri = redacted(source.uri).encode(errors="replace")
-    return DeadLetter(
-        topic=SOURCES,
-        reason="source_failed",
-        error=str(error),
-        producer=PRODUCER,
-        failed_at_ns=time.time_ns(),
-        original=uri,
-        original_bytes_total=len(uri),
-        source_id=source.source_id,
-    )
+            yield
+    if not stretch.funnel.frames:
+        uri, sampling = redacted(source.uri), config.sampling
+        end = "the end" if sampling.end_s is None else f"end_s {sampling.end_s:g}"
+        raise SourceError(f"{uri}: no frame between start_s {sampling.start_s:g} and {end}")

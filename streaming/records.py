@@ -7,12 +7,10 @@ it was given without copying it.
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     import numpy as np
     from numpy.typing import NDArray
 
@@ -33,13 +31,11 @@ class Source:
         source_id: stable name, unique in a log; by default made of the URI.
         uri: a path, an `http(s)://` address or a `synthetic://` address.
         kind: how frames are obtained from it.
-        tags: free key-value labels.
     """
 
     source_id: str
     uri: str
     kind: SourceKind
-    tags: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,11 +100,6 @@ class TwoView:
     def __post_init__(self) -> None:
         _freeze(self.homography)
         _freeze(self.correspondence)
-
-    @property
-    def inlier_ratio(self) -> float:
-        """Share of the matches that agree with the homography, 0-1."""
-        return self.inlier_count / self.match_count if self.match_count else 0.0
 
 
 @dataclass(frozen=True, slots=True)

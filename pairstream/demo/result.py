@@ -13,7 +13,7 @@ from monitoring.funnel import SourceFunnel
 from pairstream.demo.report import PairPicture, ReportData, smooth, write_report
 from streaming.commands.pairs import draw_pair
 from streaming.errors import PairstreamError
-from streaming.export import stored_pairs
+from streaming.export import pair_addresses, pairs_at
 from streaming.producer import read_progress
 from trainer.evaluation.table import footnotes
 
@@ -80,7 +80,10 @@ def summarise(record: DemoRecord, log: Log, report: Path) -> DemoResult:
         ("candidate pairs", f"{total.candidates}"),
         ("pairs", f"{total.accepted}"),
         ("pairs seen in training", f"{steps[-1]['pairs_seen']}"),
-        ("model", f"{record.config.model.objective}, {_parameters(record.config) / 1e6:.1f} M parameters"),
+        (
+            "model",
+            f"{record.config.model.objective}, {_parameters(record.config) / 1e6:.1f} M parameters",
+        ),
         ("loss", f"{smoothed[0]:.3f} → {smoothed[-1]:.3f}"),
         ("time", f"{record.elapsed_s:.0f} s"),
     ]
@@ -108,7 +111,7 @@ def summarise(record: DemoRecord, log: Log, report: Path) -> DemoResult:
 
 
 def _funnels(
-    progress: Mapping[str, Progress], total: SourceFunnel
+    progress: Mapping[tuple[str, str], Progress], total: SourceFunnel
 ) -> list[tuple[str, SourceFunnel]]:
     by_source = [(p.source_id, p.funnel) for p in progress.values()]
     return by_source if len(by_source) == 1 else [("all sources", total), *by_source]
@@ -119,9 +122,11 @@ def _parameters(config: TrainConfig) -> int:
 
 
 def _some_pairs(log: Log) -> list[PairPicture]:
-    pairs = list(stored_pairs(log, on_rejected=lambda *_: None))
-    chosen = np.random.default_rng(_REPORT_SEED).permutation(len(pairs))[:_REPORT_PAIRS]
-    return [PairPicture(draw_pair(pairs[i]), _caption(pairs[i])) for i in chosen]
+    addresses = pair_addresses(log)
+    order = np.random.default_rng(_REPORT_SEED).permutation(len(addresses))
+    chosen = [addresses[index] for index in order[:_REPORT_PAIRS]]
+    pairs = pairs_at(log, chosen, on_rejected=lambda *_: None)
+    return [PairPicture(draw_pair(pair), _caption(pair)) for pair in pairs]
 
 
 def _caption(pair: Pair) -> str:

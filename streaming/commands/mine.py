@@ -133,7 +133,7 @@ def _mine_all(
     stop: Callable[[], bool],
     show: Callable[[dict[str, Progress]], None],
 ) -> dict[str, Progress]:
-    known = read_progress(log)
+    known = read_progress(log, lambda _, error: _complain(f"{error}; passed over")).values()
     progress: dict[str, Progress] = {}
 
     def note(p: Progress) -> None:
@@ -143,12 +143,11 @@ def _mine_all(
     for source in sources:
         if stop():
             break
-        earlier = known.get(source.source_id)
         final = mine_source(source, log, config, stop=stop, on_progress=note)
         progress[source.source_id] = final
         if final.state is SourceState.FAILED:
             _complain(final.reason)
-        elif final == earlier:
+        elif final in known:
             _tell(f"{source.source_id}: mined already with these settings; nothing to do")
     return progress
 

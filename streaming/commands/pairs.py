@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 import json
 import sys
-from collections import Counter
+from collections import Counter, defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -18,19 +18,24 @@ from rich.table import Table
 
 from streaming.commands.mine import LogOption, funnel_table
 from streaming.errors import LogError, PairstreamError
-from streaming.export import describe, export_mimic, export_webdataset, stored_pairs
+from streaming.export import (
+    describe,
+    export_mimic,
+    export_webdataset,
+    pair_addresses,
+    pairs_at,
+    stored_pairs,
+)
 from streaming.log.address import DEFAULT_LOG, open_log
 from streaming.mining.draw import draw_correspondences
 from streaming.mining.views import decode_view
 from streaming.producer import read_progress
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from numpy.typing import NDArray
 
     from streaming.errors import RecordError
-    from streaming.log.protocol import Log, Record
+    from streaming.log.protocol import Record
     from streaming.records import Pair
 
 _OVERLAP_EDGES: Final = np.linspace(0.0, 1.0, 21)
@@ -55,14 +60,17 @@ def stats_command(
 ) -> None:
     """Pairs by source, why candidates were not kept, overlaps and bytes."""
     with open_log(log_address, create=False) as log:
-        progress = read_progress(log)
+        progress = read_progress(log, _report)
         overlaps: list[float] = []
         by_source: Counter[str] = Counter()
         jpeg_bytes = 0
-        for pair in _pairs(log):
+        for pair in stored_pairs(log, _report):
             overlaps.append(pair.two_view.overlap)
             by_source[pair.source_id] += 1
             jpeg_bytes += len(pair.view_1.jpeg) + len(pair.view_2.jpeg)
+    rejected: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    for p in progress.values():
+        rejected[p.source_id].update(p.funnel.rejected)
     counts, _ = np.histogram(overlaps, bins=_OVERLAP_EDGES)
     if as_json:
         figures = {
@@ -71,7 +79,7 @@ def stats_command(
             "jpeg_bytes": jpeg_bytes,
             "overlap_edges": _OVERLAP_EDGES.round(2).tolist(),
             "overlap_counts": counts.tolist(),
-            "rejected": {p.source_id: dict(p.funnel.rejected) for p in progress.values()},
+            "rejected": {s: dict(counts) for s, counts in rejected.items()},
         }
         typer.echo(json.dumps(figures, indent=2))
         return
@@ -95,11 +103,12 @@ def show_command(
 ) -> None:
     """Draw pairs with their corresponding patches into one picture, and list their geometry."""
     with open_log(log_address, create=False) as log:
-        found = [p for p in _pairs(log) if source is None or p.source_id == source]
-    if not found:
+        found = pair_addresses(log, source)
+        spread = np.linspace(0, len(found) - 1, min(count, len(found))).astype(int)
+        picked = list(pairs_at(log, [found[i] for i in spread], _report))
+    if not picked:
         of_source = "" if source is None else f" of source {source}"
         raise LogError(f"{log_address}: holds no pairs{of_source}; mine some first")
-    picked = [found[i] for i in np.linspace(0, len(found) - 1, min(count, len(found))).astype(int)]
     _write_picture(out, _contact_sheet([draw_pair(pair) for pair in picked]))
     if as_json:
         typer.echo(json.dumps([describe(pair) for pair in picked], indent=2))
@@ -130,7 +139,9 @@ def export_command(
     write = {Layout.MIMIC: export_mimic, Layout.WEBDATASET: export_webdataset}[layout]
     with open_log(log_address, create=False) as log:
         console = Console(stderr=True)
-        pairs = track(_pairs(log), description="exporting", console=console, transient=True)
+        pairs = track(
+            stored_pairs(log, _report), description="exporting", console=console, transient=True
+        )
         count = write(pairs, folder)
     Console().print(f"{count} pairs written to {folder}")
 
@@ -141,12 +152,9 @@ def draw_pair(pair: Pair) -> NDArray[np.uint8]:
     return draw_correspondences(*views, pair.two_view.correspondence, pair.patch_size)
 
 
-def _pairs(log: Log) -> Iterator[Pair]:
-    def report(record: Record, error: RecordError) -> None:
-        place = f"{record.topic}[{record.partition}] offset {record.offset}"
-        sys.stderr.write(f"error: {place}: {error}; passed over\n")
-
-    return stored_pairs(log, report)
+def _report(record: Record, error: RecordError) -> None:
+    place = f"{record.topic}[{record.partition}] offset {record.offset}"
+    sys.stderr.write(f"error: {place}: {error}; passed over\n")
 
 
 def _contact_sheet(pictures: list[NDArray[np.uint8]]) -> NDArray[np.uint8]:

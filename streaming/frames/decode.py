@@ -21,7 +21,7 @@ from streaming.records import Frame
 from streaming.sources.container import explain, is_url, open_video, redacted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from av import Packet, VideoFrame
     from av.video.stream import VideoStream
@@ -46,21 +46,13 @@ class VideoFrames:
         duration_s: length of the video in seconds, None when the container does not tell.
     """
 
-    def __init__(
-        self,
-        uri: str,
-        sampling: SamplingConfig,
-        *,
-        source_id: str = "",
-        targets_ns: Sequence[int] | None = None,
-    ) -> None:
+    def __init__(self, uri: str, sampling: SamplingConfig, *, source_id: str = "") -> None:
         """Opens a video.
 
         Args:
             uri: a path or an `http(s)://` address.
             sampling: which frames are wanted.
             source_id: the name that the frames carry.
-            targets_ns: times in ascending order that stand in for the grid of `sampling`.
 
         Raises:
             SourceError: it cannot be opened or holds no video.
@@ -69,7 +61,7 @@ class VideoFrames:
         self._uri = uri
         self._sampling = sampling
         self._source_id = source_id
-        self._sampler = Sampler(sampling, targets_ns)
+        self._sampler = Sampler(sampling)
         self._converter = RgbConverter(sampling.max_side_px)
         self._errors_in_a_row = 0
         self._open()

@@ -7,16 +7,12 @@ move with `start_s`: the stretches of a source give the same frames as the whole
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from fractions import Fraction
-from typing import TYPE_CHECKING, Final, Self
+from typing import Final, Self
 
 from pydantic import Field, model_validator
 
 from streaming.settings import Settings
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 NS_PER_S: Final = 1_000_000_000
 ROUNDING_NS: Final = 1_000_000
@@ -72,22 +68,15 @@ class Sampler:
         done: no later frame will be sampled.
     """
 
-    def __init__(self, sampling: SamplingConfig, targets_ns: Sequence[int] | None = None) -> None:
-        """Makes a sampler of the grid, or of a list of times that stands in for it.
-
-        Args:
-            sampling: the rate, the stretch and the bound.
-            targets_ns: times in ascending order, used instead of the grid.
-        """
+    def __init__(self, sampling: SamplingConfig) -> None:
         self._sampling = sampling
-        self._targets_ns = targets_ns
         self._from_ns = round(sampling.start_s * NS_PER_S) - ROUNDING_NS
         end_s = sampling.end_s
         self._end_ns = None if end_s is None else round(end_s * NS_PER_S) - ROUNDING_NS
         self._taken = 0
         self.done = False
-        self.wanted_from_ns = 0
-        self._aim_at(self._first_target())
+        # The frame before `start_s` decides which target the first one after it serves.
+        self._aim_at(grid_target_at(self._from_ns + ROUNDING_NS, sampling.frames_per_s))
 
     def take(self, timestamp_ns: int) -> bool:
         """Tells whether the frame at this time is sampled."""
@@ -96,7 +85,7 @@ class Sampler:
         if self._end_ns is not None and timestamp_ns >= self._end_ns:
             self.done = True
             return False
-        self._aim_at(self._target_after(timestamp_ns + ROUNDING_NS))
+        self._aim_at(grid_target_after(timestamp_ns + ROUNDING_NS, self._sampling.frames_per_s))
         if timestamp_ns < self._from_ns:
             return False
         self._taken += 1
@@ -104,23 +93,8 @@ class Sampler:
             self.done = True
         return True
 
-    def _aim_at(self, target_ns: int | None) -> None:
-        if target_ns is None:
-            self.done = True
-        else:
-            self.wanted_from_ns = target_ns - ROUNDING_NS
-
-    def _first_target(self) -> int | None:
-        if self._targets_ns is not None:
-            return self._targets_ns[0] if self._targets_ns else None
-        # The frame before `start_s` decides which target the first one after it serves.
-        return grid_target_at(self._from_ns + ROUNDING_NS, self._sampling.frames_per_s)
-
-    def _target_after(self, timestamp_ns: int) -> int | None:
-        if self._targets_ns is None:
-            return grid_target_after(timestamp_ns, self._sampling.frames_per_s)
-        index = bisect_right(self._targets_ns, timestamp_ns)
-        return self._targets_ns[index] if index < len(self._targets_ns) else None
+    def _aim_at(self, target_ns: int) -> None:
+        self.wanted_from_ns = target_ns - ROUNDING_NS
 
 
 def _grid_target(index: int, interval_ns: Fraction) -> int:

@@ -9,14 +9,14 @@ from streaming.errors import SourceError
 from streaming.frames.decode import VideoFrames
 from streaming.frames.picture import shrink
 from streaming.frames.report import FrameReport, LossReason
-from streaming.frames.sampling import Sampler, SamplingConfig
+from streaming.frames.sampling import NS_PER_S, Sampler, SamplingConfig
 from streaming.records import Frame, Source, SourceKind
 from streaming.sources.images import list_images, read_image
 from streaming.sources.synthetic.render import render_images
 from streaming.sources.synthetic.spec import SyntheticSpec, parse_synthetic
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
     from types import TracebackType
 
 
@@ -69,9 +69,7 @@ class FrameStream:
         self.close()
 
 
-def open_frames(
-    source: Source, sampling: SamplingConfig, *, targets_ns: Sequence[int] | None = None
-) -> FrameStream:
+def open_frames(source: Source, sampling: SamplingConfig, *, from_ns: int = 0) -> FrameStream:
     """Opens a source.
 
     A video and a synthetic scene are sampled by time. An image set has no clock: every image is a
@@ -80,34 +78,36 @@ def open_frames(
     Args:
         source: where frames come from.
         sampling: which of them are wanted.
-        targets_ns: times in ascending order that stand in for the grid of `sampling`.
+        from_ns: `timestamp_ns` before which frames are passed over, beside those before `start_s`.
 
     Raises:
         SourceError: the source cannot be opened.
     """
+    start_s = max(sampling.start_s, from_ns / NS_PER_S)
+    later = sampling.model_copy(update={"start_s": start_s})
     match source.kind:
         case SourceKind.VIDEO:
-            video = VideoFrames(
-                source.uri, sampling, source_id=source.source_id, targets_ns=targets_ns
-            )
+            video = VideoFrames(source.uri, later, source_id=source.source_id)
             return FrameStream(iter(video), video.report, video.duration_s, video.close)
         case SourceKind.IMAGE_SET:
             report = FrameReport()
-            return FrameStream(_image_set(source, sampling, report), report)
+            return FrameStream(_image_set(source, sampling, report, from_ns), report)
         case SourceKind.SYNTHETIC:
             report = FrameReport()
             spec = parse_synthetic(source.uri)
-            sampler = Sampler(sampling, targets_ns)
-            frames = _synthetic(source, spec, sampler, sampling.max_side_px, report)
+            frames = _synthetic(source, spec, Sampler(later), sampling.max_side_px, report)
             return FrameStream(frames, report, spec.frames / spec.frames_per_s)
 
 
-def _image_set(source: Source, sampling: SamplingConfig, report: FrameReport) -> Iterator[Frame]:
+def _image_set(
+    source: Source, sampling: SamplingConfig, report: FrameReport, from_index: int
+) -> Iterator[Frame]:
     try:
         paths = list_images(Path(source.uri))
     except OSError as error:
         raise SourceError(f"image set {source.uri}: cannot be read ({error.strerror})") from error
-    for index, path in enumerate(paths):
+    first = max(from_index, 0)
+    for index, path in enumerate(paths[first:], first):
         if report.sampled == sampling.max_frames:
             return
         try:
@@ -118,7 +118,7 @@ def _image_set(source: Source, sampling: SamplingConfig, report: FrameReport) ->
         report.decoded += 1
         report.sampled += 1
         yield Frame(source.source_id, index, shrink(image, sampling.max_side_px))
-    if not report.sampled:
+    if not report.sampled and not first:
         raise SourceError(f"image set {source.uri}: none of {len(paths)} images can be read")
 
 

@@ -99,11 +99,6 @@ class MiningConfig(Settings):
     image_set_window: int = Field(default=32, ge=1)
     """Earlier images of an image set that an image is compared with, at most."""
 
-    @classmethod
-    def mimic(cls) -> Self:
-        """The procedure of the MIMIC paper."""
-        return cls(profile="mimic")
-
     @model_validator(mode="before")
     @classmethod
     def _start_from_profile(cls, values: object) -> object:

@@ -79,6 +79,7 @@ class Miner:
         clock: Callable[[], int],
         funnel: SourceFunnel,
         on_rejected: RejectionHook | None = None,
+        fingerprint: str | None = None,
     ) -> None:
         """Makes a miner.
 
@@ -89,10 +90,11 @@ class Miner:
             clock: wall-clock time in nanoseconds since 1970-01-01 UTC.
             funnel: counts what becomes of frames and candidate pairs.
             on_rejected: is shown both views of each rejected candidate pair.
+            fingerprint: of all settings behind the pairs; by default that of `config`.
         """
         self._source = source
         self._config = config
-        self._fingerprint = config.fingerprint()
+        self._fingerprint = fingerprint or config.fingerprint()
         self._producer = producer
         self._clock = clock
         self._funnel = funnel
@@ -121,7 +123,7 @@ class Miner:
         )
 
     def restore(self, state: MinerState) -> None:
-        """Makes a new miner go on like the one that `state` is from.
+        """Makes a new miner go on like that of `state`; kept frames are cropped like its last.
 
         Then `remember` the frames since `state.context_ns`, and `process` the following ones.
         """
@@ -231,9 +233,8 @@ class Miner:
         )
 
     def _pair_id(self, first_ns: int, second_ns: int) -> str:
-        identity = "\n".join(
-            [self._source.source_id, str(first_ns), str(second_ns), self._fingerprint]
-        )
+        parts = [self._source.source_id, str(first_ns), str(second_ns), self._fingerprint]
+        identity = "\n".join(parts)
         return hashlib.sha256(identity.encode()).hexdigest()[:32]
 
     def _view(self, seen: Seen) -> View:

@@ -29,7 +29,7 @@ class Breach(enum.StrEnum):
 class Limits(Settings):
     """Bounds that are checked before anything of that size is allocated."""
 
-    max_record_bytes: int = Field(default=1 << 20, ge=1 << 10, le=1 << 28)
+    max_record_bytes: int = Field(default=8 << 20, ge=1 << 10, le=1 << 28)
     """Bytes of an encoded record. What decoding allocates is in proportion to it."""
 
     max_view_size: int = Field(default=1024, ge=16, le=8192)

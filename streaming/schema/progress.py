@@ -29,13 +29,16 @@ class Progress:
     Attributes:
         source_id: the source.
         uri: where its frames come from, without credentials.
-        config_fingerprint: the sampling and mining settings that it was mined with.
+        config_fingerprint: the settings that decide which pairs it gives; see
+            `ProduceConfig.mining_fingerprint`.
         state: what it is doing.
         position_ns: every frame up to this time is mined and its pairs are in the log; -1 before
             the first.
         duration_s: length of the source in seconds; None when unknown.
         funnel: counts since the start of the source.
         reason: why it failed, one line.
+        max_frames: mined up to so many frames; None is without bound.
+        end_s: mined up to this time in seconds; None is to the end.
         miner: what mining goes on with after `position_ns`; None before the first frame and in
             records from before there was this field.
     """
@@ -48,7 +51,14 @@ class Progress:
     duration_s: float | None = None
     funnel: SourceFunnel = field(default_factory=SourceFunnel)
     reason: str = ""
+    max_frames: int | None = None
+    end_s: float | None = None
     miner: MinerState | None = None
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What it is the progress of: the source and the settings."""
+        return self.source_id, self.config_fingerprint
 
 
 def encode_progress(progress: Progress) -> bytes:
@@ -63,9 +73,9 @@ def encode_progress(progress: Progress) -> bytes:
 
 
 def decode_progress(value: bytes) -> Progress:
-    """Reads what `encode_progress` wrote; raises `RecordError` for anything else."""
+    """Reads what this or a newer version wrote; raises `RecordError` for anything else."""
     try:
-        fields = json.loads(value)
+        fields = _known(Progress, json.loads(value))
         funnel = fields.pop("funnel")
         miner = fields.pop("miner", None)
         return Progress(
@@ -80,10 +90,19 @@ def decode_progress(value: bytes) -> Progress:
             **fields,
         )
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise RecordError("bad_progress", f"progress record: not readable ({error!r})") from error
+        raise RecordError(
+            "bad_progress",
+            f"progress record: not readable ({error!r}); was it written by another program?",
+        ) from error
 
 
 def _miner_state(fields: dict[str, Any]) -> MinerState:
     # JSON knows lists only.
-    plain: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in fields.items()}
+    known = _known(MinerState, fields)
+    plain: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in known.items()}
     return MinerState(**plain)
+
+
+def _known(kind: type[Progress | MinerState], fields: dict[str, Any]) -> dict[str, Any]:
+    """Without the fields that a newer version has added."""
+    return {f.name: fields[f.name] for f in dataclasses.fields(kind) if f.name in fields}

@@ -141,7 +141,7 @@ def test_wide_integers_are_refused_before_they_become_int16():
         (b"\xc3\x01" + bytes(100), Breach.UNKNOWN_SCHEMA),
         (small_value(0)[:200], Breach.TRUNCATED),
         (small_value(0) + b"\x00", Breach.TRAILING_BYTES),
-        (small_value(0)[:10] + bytes(2 << 20), Breach.TOO_LARGE),
+        (small_value(0)[:10] + bytes(9 << 20), Breach.TOO_LARGE),
     ],
 )
 def test_what_is_no_record_is_refused_by_name(value, reason):

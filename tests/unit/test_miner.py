@@ -257,10 +257,10 @@ def test_memory_is_bounded():
 
 
 def test_the_mimic_profile_takes_one_fixed_gap():
-    pairs, funnel = mine(pan(120), MiningConfig.mimic())
+    pairs, funnel = mine(pan(120), MiningConfig(profile="mimic"))
     assert {p.view_2.timestamp_ns - p.view_1.timestamp_ns for p in pairs} == {NS}
     assert funnel.candidates <= 10, "an anchor a second"
-    assert mine(pan(40), MiningConfig.mimic())[0] == [], "too slow for that gap"
+    assert mine(pan(40), MiningConfig(profile="mimic"))[0] == [], "too slow for that gap"
 
 
 def photographs(count, step):

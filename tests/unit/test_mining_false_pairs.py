@@ -11,7 +11,7 @@ from streaming.records import TwoView
 from tests.mining_scenes import read_rgb, texture, window
 
 CONFIG = MiningConfig()
-PLAIN = MiningConfig.mimic()
+PLAIN = MiningConfig(profile="mimic")
 
 
 def verdict_on(view_1, view_2, config=CONFIG):

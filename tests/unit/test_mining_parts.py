@@ -19,9 +19,8 @@ from tests.mining_scenes import about_centre, shift, texture, window
 class TestConfig:
     def test_profiles_differ_and_have_fingerprints(self):
         assert MiningConfig().fingerprint() == MiningConfig().fingerprint()
-        assert MiningConfig.mimic() == MiningConfig(profile="mimic")
-        assert MiningConfig.mimic().fingerprint() != MiningConfig().fingerprint()
-        mimic = MiningConfig.mimic()
+        assert MiningConfig(profile="mimic").fingerprint() != MiningConfig().fingerprint()
+        mimic = MiningConfig(profile="mimic")
         assert (mimic.ratio, mimic.min_matches, mimic.overlap_max) == (0.7, 11, 0.75)
 
     def test_a_setting_goes_over_its_profile(self):

@@ -1,7 +1,7 @@
 from collections import Counter
 
 from monitoring.events import Journal, read_journal
-from monitoring.funnel import Funnel, SourceFunnel
+from monitoring.funnel import SourceFunnel
 
 
 def test_journal_is_read_back_in_order(tmp_path):
@@ -27,11 +27,9 @@ def test_a_torn_last_line_is_passed_over_and_cut_by_the_next_writer(tmp_path):
 
 
 def test_funnel_sums_over_sources():
-    funnel = Funnel()
-    funnel.source("a").accepted += 2
-    funnel.source("a").rejected["overlap_too_low"] += 3
-    funnel.source("b").rejected.update(["overlap_too_low", "blurred"])
-    total = funnel.total()
+    first = SourceFunnel(accepted=2, rejected=Counter(overlap_too_low=3))
+    second = SourceFunnel(rejected=Counter(overlap_too_low=1, blurred=1))
+    total = first + second
     assert total.candidates == 7
     assert total.rejected == Counter(overlap_too_low=4, blurred=1)
     assert total.accepted_share == 2 / 7

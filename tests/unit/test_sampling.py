@@ -39,14 +39,6 @@ def test_bounds() -> None:
     assert sampler.done
 
 
-def test_listed_times_stand_in_for_the_grid() -> None:
-    sampler = Sampler(SamplingConfig(), [500_000_000, 510_000_000, 2_000_000_000])
-    taken = [time_ns for time_ns in FRAMES_30_FPS if sampler.take(time_ns)]
-    assert taken == [500_000_000, 533_333_333, 2_000_000_000]
-    assert sampler.done
-    assert Sampler(SamplingConfig(), []).done
-
-
 def test_a_stretch_that_ends_before_it_starts_is_refused() -> None:
     with pytest.raises(ValidationError, match="end_s: must be after start_s"):
         SamplingConfig(start_s=5, end_s=5)
