@@ -93,16 +93,7 @@ def train(
         folder.write_config(config)
 
         def save_checkpoint(position: dict[str, Any]) -> Path:
-            manifest = Manifest(
-                software_version=_software_version(),
-                step=state.step,
-                pairs_seen=state.pairs_seen,
-                skipped_steps=state.skipped_steps,
-                skipped_in_row=state.skipped_in_row,
-                topic_id=topic_id,
-                config=config.model_dump(mode="json"),
-                data_positions=[position],
-            )
+            manifest = _manifest(config, state, topic_id, position)
             return save(folder.checkpoints, manifest, state.tensors(), config.checkpoint.keep)
 
         with Journal(folder.journal) as journal:
@@ -117,19 +108,39 @@ def train(
             for hook in hooks:
                 hook.on_start(began_at_step, config.steps)
             loop = Loop(config, state, loader, save_checkpoint, journal, hooks, world)
-            try:
-                reason = loop.run()
-            except PairstreamError as error:
-                ending = NON_FINITE if isinstance(error, NonFiniteLossError) else FAILED
-                journal.write("stop", step=state.step, reason=ending, error=str(error))
-                raise
-            finally:
-                for hook in hooks:
-                    hook.on_stop()
+            reason = _run(loop, state, journal, hooks)
             rejected = dict(loader.metrics.rejected)
             journal.write("stop", step=state.step, reason=reason, rejected=rejected)
     return TrainResult(
         reason, state.step, state.pairs_seen, state.skipped_steps, began_at_step, rejected
+    )
+
+
+def _run(loop: Loop, state: TrainState, journal: Journal, hooks: Sequence[Hook]) -> str:
+    """Trains; an ending by an error is in the journal too."""
+    try:
+        return loop.run()
+    except PairstreamError as error:
+        ending = NON_FINITE if isinstance(error, NonFiniteLossError) else FAILED
+        journal.write("stop", step=state.step, reason=ending, error=str(error))
+        raise
+    finally:
+        for hook in hooks:
+            hook.on_stop()
+
+
+def _manifest(
+    config: TrainConfig, state: TrainState, topic_id: str, position: dict[str, Any]
+) -> Manifest:
+    return Manifest(
+        software_version=_software_version(),
+        step=state.step,
+        pairs_seen=state.pairs_seen,
+        skipped_steps=state.skipped_steps,
+        skipped_in_row=state.skipped_in_row,
+        topic_id=topic_id,
+        config=config.model_dump(mode="json"),
+        data_positions=[position],
     )
 
 

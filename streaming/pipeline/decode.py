@@ -13,6 +13,7 @@ import numpy as np
 from torchdata.nodes import BaseNode
 
 from streaming.errors import LogError, RecordError
+from streaming.pipeline.broken_row import BrokenRow
 from streaming.pipeline.window import SpanKind
 from streaming.schema.codec import decode_pair
 
@@ -35,7 +36,6 @@ _LOGGER = logging.getLogger(__name__)
 _DECODE_FLAGS: Final = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
 # Handing each record to a thread by itself would cost a tenth of its decoding; but what a thread
 # has begun it finishes, so that closing waits for this many at most.
-_RETURNS_OF_A_BROKEN_LOG: Final = 20
 _RECORDS_AT_ONCE: Final = 16
 
 
@@ -154,14 +154,14 @@ class PairDecoder(BaseNode[tuple[DecodedPair, ...]]):
         self._stop = stop
         self._metrics = metrics
         self._pool = ThreadPoolExecutor(config.decode_threads, thread_name_prefix="decode")
-        self._broken_row = _BrokenRow()
+        self._broken_row = BrokenRow()
         self._state: dict[str, Any] = {}
 
     def reset(self, initial_state: dict[str, Any] | None = None) -> None:
         """Begins anew or goes on from a state of the source."""
         super().reset(initial_state)
         self._source.reset(initial_state)
-        self._broken_row = _BrokenRow()
+        self._broken_row = BrokenRow()
         self._state = self._source.state_dict()
 
     def next(self) -> tuple[DecodedPair, ...]:
@@ -181,7 +181,7 @@ class PairDecoder(BaseNode[tuple[DecodedPair, ...]]):
                 if isinstance(outcome, RecordError):
                     self._reject(item, outcome)
                 else:
-                    self._broken_row = _BrokenRow()
+                    self._broken_row = BrokenRow()
                     pairs.append(outcome)
         if self._stop.is_set() or not pairs:
             raise StopIteration
@@ -233,26 +233,3 @@ class PairDecoder(BaseNode[tuple[DecodedPair, ...]]):
                 f"{_place(item)}: every retained record is broken, this one because: {error}; "
                 "check what writes to this topic, or use another log"
             ) from error
-
-
-class _BrokenRow:
-    """Broken records in a row: a burst of them is passed over, a log of nothing else is not."""
-
-    def __init__(self) -> None:
-        self._first: tuple[int, int] | None = None
-        self._returns = 0
-
-    def holds_whole_pass(self, address: Address) -> bool:
-        """Takes the next of the row; tells whether the row has been through all records.
-
-        It has when its first replayed record has come back often: passes are shuffled and may
-        mix in a window, but no shuffling keeps a usable record away for so long.
-        """
-        place = (address.partition, address.offset)
-        if address.kind is SpanKind.FRESH:
-            return False
-        if self._first is None:
-            self._first = place
-        elif place == self._first:
-            self._returns += 1
-        return self._returns == _RETURNS_OF_A_BROKEN_LOG

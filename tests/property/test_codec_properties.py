@@ -99,7 +99,8 @@ def decode_or_refuse(value: bytes) -> None:
     """Passes when the value decodes to what can be encoded again, or is refused by a known name."""
     reason, line = refusal(value)
     if reason is None:
-        encode_pair(decode_pair(value))
+        pair = decode_pair(value)
+        assert decode_pair(encode_pair(pair)).pair_id == pair.pair_id
     else:
         assert reason in list(Breach)
         assert len(line.splitlines()) == 1

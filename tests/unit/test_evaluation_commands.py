@@ -172,7 +172,8 @@ def test_describing_the_command_needs_no_networks():
         "import sys, trainer.evaluation.commands; "
         "sys.exit(bool({'torch', 'torchvision', 'timm', 'numpy', 'cv2'} & sys.modules.keys()))"
     )
-    subprocess.run([sys.executable, "-c", code], check=True)
+    done = subprocess.run([sys.executable, "-c", code], check=False)
+    assert done.returncode == 0
 
 
 def test_quick_is_less():
